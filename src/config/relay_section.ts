@@ -1,0 +1,103 @@
+/** `[Relay]`. @module */
+
+import type { LogLevel } from "../env/log.ts";
+import type { Passport } from "../tls/passport.ts";
+import { parsePassport } from "../tls/passport.ts";
+import {
+  type HostPort,
+  type Network,
+  parseHostAddress,
+  parseHostPortList,
+  parseNetworkList,
+  parsePortRange,
+  type PortRange,
+} from "./addresses.ts";
+import { key, section } from "./section.ts";
+import { type LogFormat, parseLogFormat, parseLogLevel, parseSeconds, parseSecondsOrZero } from "./values.ts";
+
+/** The port on which a dispatcher waits for relays. */
+export const DISPATCHER_PORT = 25060;
+
+/** What a relay is told. Durations are at most 2^31 - 1 ms. */
+export interface RelayConfig {
+  /** Served at the same time; none is twice in the list. */
+  readonly dispatchers: readonly HostPort[];
+  /** What a dispatcher's certificate must say; `undefined`: any certificate of the CA will do. */
+  readonly passport: Passport | undefined;
+  /** Where the media sockets are bound; `undefined`: the address of the interface with the default route. */
+  readonly relayIp: string | undefined;
+  /** The address written into the SDP; `undefined`: the one that the sockets are bound to. */
+  readonly advertisedIp: string | undefined;
+  /** Where media ports are taken from. */
+  readonly portRange: PortRange;
+  /** A stream without a first packet ends after this time; at least 1000. */
+  readonly streamTimeoutMs: number;
+  /** A stream on hold ends after this time; at least 1000. */
+  readonly onHoldTimeoutMs: number;
+  /** A stream that falls silent ends after this time; at least 1000. */
+  readonly idleTimeoutMs: number;
+  /** Between two look-ups of the dispatchers' names; at least 1000. */
+  readonly dnsCheckIntervalMs: number;
+  /** Between two pings; at least 1000. */
+  readonly keepaliveIntervalMs: number;
+  /** Before a dispatcher that could not be reached is tried again; at least 1000. */
+  readonly reconnectDelayMs: number;
+  /** Over which the relayed bit rate is measured; 0: not measured. */
+  readonly trafficSamplingPeriodMs: number;
+  /** Private networks whose addresses in SDP can be reached all the same. */
+  readonly routablePrivateRanges: readonly Network[];
+  /** How long a freed port rests; may be 0. */
+  readonly portRestTimeMs: number;
+  /** Of the relay's own log. */
+  readonly logLevel: LogLevel;
+  /** Of the relay's own log. */
+  readonly logFormat: LogFormat;
+}
+
+export const RELAY_SECTION = section(
+  {
+    dispatchers: key("", (text) => parseHostPortList(text, DISPATCHER_PORT)),
+    passport: key("None", parsePassport),
+    relay_ip: key("None", parseHostAddress),
+    advertised_ip: key("None", parseHostAddress),
+    port_range: key("40000:60000", parsePortRange),
+    stream_timeout: key("90", parseSeconds),
+    on_hold_timeout: key("7200", parseSeconds),
+    idle_timeout: key("180", parseSeconds),
+    dns_check_interval: key("60", parseSeconds),
+    keepalive_interval: key("10", parseSeconds),
+    reconnect_delay: key("10", parseSeconds),
+    traffic_sampling_period: key("15", parseSecondsOrZero),
+    routable_private_ranges: key("None", parseNetworkList),
+    port_rest_time: key("5", parseSecondsOrZero),
+    log_level: key("INFO", parseLogLevel),
+    log_format: key("text", parseLogFormat),
+  },
+  (values): RelayConfig => ({
+    dispatchers: values.dispatchers,
+    passport: values.passport,
+    relayIp: values.relay_ip,
+    advertisedIp: values.advertised_ip,
+    portRange: values.port_range,
+    streamTimeoutMs: values.stream_timeout,
+    onHoldTimeoutMs: values.on_hold_timeout,
+    idleTimeoutMs: values.idle_timeout,
+    dnsCheckIntervalMs: values.dns_check_interval,
+    keepaliveIntervalMs: values.keepalive_interval,
+    reconnectDelayMs: values.reconnect_delay,
+    trafficSamplingPeriodMs: values.traffic_sampling_period,
+    routablePrivateRanges: values.routable_private_ranges,
+    portRestTimeMs: values.port_rest_time,
+    logLevel: values.log_level,
+    logFormat: values.log_format,
+  }),
+  {
+    retired: new Map([
+      [
+        "userspace_transmit_every",
+        "the relay's counters do not slow it down, so none of its packets are left uncounted",
+      ],
+      ["up_ports", "the relay has one range of ports, port_range"],
+    ]),
+  },
+);
