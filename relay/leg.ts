@@ -1,0 +1,326 @@
+/**
+ * Hot path. One party's side of one component (RTP or RTCP) of a stream: learns where the party is (RFC 7362), and
+ * decides for each datagram from there what becomes of it.
+ *
+ * | state    | event                                             | next     | and                                  |
+ * | -------- | ------------------------------------------------- | -------- | ------------------------------------ |
+ * | learning | media from anywhere but the obsolete address      | latched  | remote = source                      |
+ * | learning | STUN                                              | learning | STUN for the party goes to its source |
+ * | latched  | media from a source that signalling vouches more for | latched | remote = source                     |
+ * | latched  | the same RTP flow goes on from elsewhere, the old source silent | latched | remote = source: the NAT rebound |
+ * | latched  | anything else from another source                 | latched  | dropped                              |
+ * | any      | signalling moves the party                        | learning | the old address is obsolete           |
+ * | any      | close                                             | closed   |                                      |
+ * @module
+ */
+import { classify, payloadType, sequenceNumber, ssrc } from "../src/rtp/mod.ts";
+
+/** What became of a datagram; also the key under which drops are counted. */
+export type Verdict =
+  | "forward"
+  /** Not RTP, RTCP or DTLS, so nothing that an address may be learnt from. */
+  | "not media"
+  /** From another address than the one that was learnt. */
+  | "wrong source"
+  /** From the address that signalling has just moved the party away from. */
+  | "obsolete source"
+  /** The other party has not sent anything yet, and its SDP address is not publicly routable. */
+  | "no destination"
+  /** A STUN message that waits until the other party's address is known. */
+  | "queued";
+
+/** The verdicts that count as drops. */
+export const DROP_REASONS = ["not media", "wrong source", "obsolete source", "no destination"] as const;
+
+/** An address to send to: the shape that `Deno.DatagramConn.send` takes. */
+export interface Destination {
+  readonly transport: "udp";
+  hostname: string;
+  port: number;
+}
+
+/** Sends a leg's datagrams to its party. */
+export interface LegSocket {
+  /** Does not wait; a failure is the socket's to count. */
+  sendSoon(packet: Uint8Array, destination: Destination): void;
+}
+
+/** By what right a source became the party's address. */
+export type LearntHow = "learnt" | "vouched for" | "rebound";
+
+/** Told of the rare events of a leg. */
+export interface LegOwner {
+  /** The party's address is known, or is another one now. */
+  learnt(leg: Leg, how: LearntHow, nowMs: number): void;
+}
+
+/** How sure signalling makes us of a source; a higher one takes the place of a lower one. */
+const UNKNOWN = 1;
+const VOUCHED_FOR = 2; // the SDP's or the signalling's address, another port: symmetric NAT, or a phone with two ports
+const EXACT = 3; // the SDP's address and port
+
+/** For so long packets from an address that the party has left are late, not proof that it is still there. */
+const OBSOLETE_MS = 5000;
+/** A source is silent, and a flow may go on from elsewhere, when nothing has come for so long: five packets of 20 ms
+ * and two ticks of the clock. */
+const SILENT_MS = 300;
+/** A flow that goes on is at most so many packets ahead: five seconds of audio. */
+const MAX_SEQUENCE_STEP = 250;
+/** ICE checks are repeated, so a few will do. */
+const MAX_QUEUED_STUN = 8;
+
+export class Leg {
+  readonly component: "rtp" | "rtcp";
+  readonly #owner: LegOwner;
+  readonly #socket: LegSocket;
+  /** Whether anything at all is media, as in UDPTL and other protocols without a header to know them by. */
+  readonly #anyIsMedia: boolean;
+  /** The other party's leg of the same component; set once, by the stream. */
+  peer: Leg;
+  state: "learning" | "latched" | "closed";
+  /** Where packets for this party go. Reused for every packet; the port is 0 while there is no place to send to. */
+  readonly destination: Destination;
+  /** Where STUN for this party goes while it is not latched. */
+  readonly #stunSource: Destination;
+  #rank: number;
+  #sdpHostname: string;
+  #sdpPort: number;
+  #signalingHostname: string;
+  #obsoleteHostname: string;
+  #obsoletePort: number;
+  #obsoleteUntilMs: number;
+  #ssrc: number;
+  #sequence: number;
+  #queuedStun: Uint8Array[];
+  /** The payload type of the party's first RTP packet; -1 before it. */
+  payloadType: number;
+  /** Media that came from the party: UDP payload bytes. STUN does not count. */
+  bytes: number;
+  packets: number;
+  stunPackets: number;
+  notMedia: number;
+  wrongSource: number;
+  obsoleteSource: number;
+  noDestination: number;
+  rebindings: number;
+  /** When media last came from the party; -Infinity before it. */
+  lastMediaAtMs: number;
+
+  constructor(component: "rtp" | "rtcp", owner: LegOwner, socket: LegSocket, anyIsMedia: boolean) {
+    this.component = component;
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#anyIsMedia = anyIsMedia;
+    this.peer = this;
+    this.state = "learning";
+    this.destination = { transport: "udp", hostname: "", port: 0 };
+    this.#stunSource = { transport: "udp", hostname: "", port: 0 };
+    this.#rank = 0;
+    this.#sdpHostname = "";
+    this.#sdpPort = 0;
+    this.#signalingHostname = "";
+    this.#obsoleteHostname = "";
+    this.#obsoletePort = 0;
+    this.#obsoleteUntilMs = -Infinity;
+    this.#ssrc = 0;
+    this.#sequence = -1;
+    this.#queuedStun = [];
+    this.payloadType = -1;
+    this.bytes = 0;
+    this.packets = 0;
+    this.stunPackets = 0;
+    this.notMedia = 0;
+    this.wrongSource = 0;
+    this.obsoleteSource = 0;
+    this.noDestination = 0;
+    this.rebindings = 0;
+    this.lastMediaAtMs = -Infinity;
+  }
+
+  /** The socket on which the party is sent to, and from which it sends. */
+  get socket(): LegSocket {
+    return this.#socket;
+  }
+
+  /** The learnt address as `address:port`, or `Unknown`. */
+  get remote(): string {
+    if (this.state === "learning" || this.destination.port === 0) return "Unknown";
+    const { hostname, port } = this.destination;
+    return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  }
+
+  /**
+   * Judges a datagram that came from `hostname`:`port` to the party's socket, and counts it. After "forward" the caller
+   * sends it to `peer.destination`. `packet` is only read, and kept (as a copy) only if it is queued.
+   */
+  receive(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
+    const known = this.destination;
+    if (this.state !== "latched" || port !== known.port || hostname !== known.hostname) {
+      return this.#receiveFromElsewhere(packet, hostname, port, nowMs);
+    }
+    const kind = classify(packet);
+    if (kind === "stun") return this.#passStun(packet);
+    if (kind === "rtp") {
+      this.#ssrc = ssrc(packet);
+      this.#sequence = sequenceNumber(packet);
+      if (this.payloadType < 0) this.payloadType = payloadType(packet); // DTLS latched
+    }
+    return this.#pass(packet, nowMs);
+  }
+
+  #receiveFromElsewhere(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
+    if (this.state === "closed") return this.#drop("wrong source");
+    const kind = classify(packet);
+    if (kind === "stun" && this.state === "learning") {
+      this.#stunSource.hostname = hostname;
+      this.#stunSource.port = port;
+      this.#flushStun(this.#stunSource);
+      return this.#passStun(packet);
+    }
+    if (kind === "stun" || (kind === "other" && !this.#anyIsMedia)) {
+      if (this.state === "latched") return this.#drop("wrong source");
+      return this.#drop("not media");
+    }
+    const rank = this.#rankOf(hostname, port);
+    if (this.state === "latched") {
+      if (rank > this.#rank) {
+        this.#learn(packet, hostname, port, rank, kind, "vouched for", nowMs);
+      } else if (kind === "rtp" && this.#goesOn(packet, nowMs)) {
+        this.rebindings++;
+        this.#learn(packet, hostname, port, rank, kind, "rebound", nowMs);
+      } else {
+        return this.#drop("wrong source");
+      }
+      return this.#pass(packet, nowMs);
+    }
+    if (nowMs < this.#obsoleteUntilMs && port === this.#obsoletePort && hostname === this.#obsoleteHostname) {
+      return this.#drop("obsolete source");
+    }
+    this.#learn(packet, hostname, port, rank, kind, "learnt", nowMs);
+    return this.#pass(packet, nowMs);
+  }
+
+  #rankOf(hostname: string, port: number): number {
+    if (hostname === this.#sdpHostname) return port === this.#sdpPort ? EXACT : VOUCHED_FOR;
+    return hostname === this.#signalingHostname ? VOUCHED_FOR : UNKNOWN;
+  }
+
+  /** Whether `packet` continues the flow that the silent source had: only a NAT's new mapping looks like that. */
+  #goesOn(packet: Uint8Array, nowMs: number): boolean {
+    const step = (sequenceNumber(packet) - this.#sequence) & 0xffff;
+    return this.#sequence >= 0 && ssrc(packet) === this.#ssrc && step > 0 && step <= MAX_SEQUENCE_STEP &&
+      nowMs - this.lastMediaAtMs >= SILENT_MS;
+  }
+
+  #learn(
+    packet: Uint8Array,
+    hostname: string,
+    port: number,
+    rank: number,
+    kind: string,
+    how: LearntHow,
+    nowMs: number,
+  ): void {
+    this.state = "latched";
+    this.#rank = rank;
+    this.destination.hostname = hostname;
+    this.destination.port = port;
+    this.#obsoleteUntilMs = -Infinity;
+    if (kind === "rtp") {
+      this.#ssrc = ssrc(packet);
+      this.#sequence = sequenceNumber(packet);
+      if (this.payloadType < 0) this.payloadType = payloadType(packet);
+    }
+    this.#flushStun(this.destination);
+    this.#owner.learnt(this, how, nowMs);
+  }
+
+  #pass(packet: Uint8Array, nowMs: number): Verdict {
+    this.packets++;
+    this.bytes += packet.length;
+    this.lastMediaAtMs = nowMs;
+    if (this.peer.destination.port !== 0) return "forward";
+    return this.#drop("no destination");
+  }
+
+  // STUN goes where the other party's checks come from, even before there is media, so it does not take the usual way.
+  #passStun(packet: Uint8Array): Verdict {
+    this.stunPackets++;
+    const peer = this.peer;
+    const target = peer.state === "latched" || peer.#stunSource.port === 0 ? peer.destination : peer.#stunSource;
+    if (target.port === 0) {
+      if (peer.#queuedStun.length >= MAX_QUEUED_STUN) peer.#queuedStun.shift();
+      peer.#queuedStun.push(packet.slice());
+    } else {
+      peer.#socket.sendSoon(packet.slice(), target);
+    }
+    return "queued";
+  }
+
+  #flushStun(target: Destination): void {
+    if (this.#queuedStun.length === 0) return;
+    for (const packet of this.#queuedStun) this.#socket.sendSoon(packet, { ...target });
+    this.#queuedStun = [];
+  }
+
+  #drop(reason: (typeof DROP_REASONS)[number]): Verdict {
+    switch (reason) {
+      case "not media":
+        this.notMedia++;
+        break;
+      case "wrong source":
+        this.wrongSource++;
+        break;
+      case "obsolete source":
+        this.obsoleteSource++;
+        break;
+      case "no destination":
+        this.noDestination++;
+        break;
+    }
+    return reason;
+  }
+
+  /**
+   * What signalling says of the party: the SDP address and port of this component, whether packets may go there before
+   * the party has sent any, and where its SIP messages come from ("" if unknown). Does not touch what was learnt.
+   */
+  setSignalled(hostname: string, port: number, routable: boolean, signalingHostname: string): void {
+    this.#sdpHostname = hostname;
+    this.#sdpPort = port;
+    this.#signalingHostname = signalingHostname;
+    if (this.state === "latched") this.#rank = this.#rankOf(this.destination.hostname, this.destination.port);
+    if (this.state !== "learning") return;
+    this.destination.hostname = routable ? hostname : "";
+    this.destination.port = routable ? port : 0;
+    if (routable) this.#flushStun(this.destination);
+  }
+
+  /** Signalling has moved the party: learn anew, and take packets from the old address as late for a while. */
+  relearn(nowMs: number): void {
+    if (this.state === "latched") {
+      this.#obsoleteHostname = this.destination.hostname;
+      this.#obsoletePort = this.destination.port;
+      this.#obsoleteUntilMs = nowMs + OBSOLETE_MS;
+    }
+    this.forget();
+  }
+
+  /** Learn anew, from wherever the next packet comes. */
+  forget(): void {
+    if (this.state === "closed") return;
+    this.state = "learning";
+    this.#rank = 0;
+    this.#sequence = -1;
+    this.destination.hostname = "";
+    this.destination.port = 0;
+    this.#stunSource.port = 0;
+  }
+
+  /** Nothing is learnt or forwarded any more. What was learnt can still be read. */
+  close(): void {
+    if (this.state === "learning") this.destination.port = 0;
+    this.state = "closed";
+    this.#queuedStun = [];
+  }
+}

@@ -1,0 +1,149 @@
+import { assert, assertEquals, assertThrows } from "../src/deps/assert.ts";
+import { fc } from "../src/deps/fast_check.ts";
+import { FakeSockets } from "../tests/support/fake_sockets.ts";
+import { RecordingLogger } from "../tests/support/fakes.ts";
+import { type PortPair, PortPool, PortsExhaustedError } from "./port_pool.ts";
+
+const REST_MS = 2000;
+const BAD_PORT_MS = 60_000;
+
+function pool({ firstPort = 40000, endPort = 40008 } = {}) {
+  const sockets = new FakeSockets();
+  const log = new RecordingLogger();
+  return { sockets, log, ports: new PortPool({ firstPort, endPort, restMs: REST_MS }, sockets.openSocket, log) };
+}
+
+Deno.test("PortPool.lease() gives pairs of an even port and the next, all of the range and nothing beyond (RFC 3550 §11)", () => {
+  const { ports, sockets } = pool();
+  const leased = [1, 2, 3, 4].map(() => ports.lease(0).port);
+  assertEquals(leased.toSorted(), [40000, 40002, 40004, 40006]);
+  assertEquals([...sockets.open.keys()].toSorted(), [40000, 40001, 40002, 40003, 40004, 40005, 40006, 40007]);
+  assertEquals(ports.leasedPairs, 4);
+});
+
+Deno.test("PortPool.lease() opens no socket before it is needed", () => {
+  const { ports, sockets } = pool({ firstPort: 10000, endPort: 60000 });
+  assertEquals(sockets.open.size, 0);
+  ports.lease(0);
+  assertEquals(sockets.open.size, 2);
+});
+
+Deno.test("PortPool.lease() says how the ports are used when none is left", () => {
+  const { ports, sockets } = pool();
+  sockets.taken.add(40001);
+  const pairs = [ports.lease(0), ports.lease(0), ports.lease(0)];
+  ports.release(pairs[0]!, 0);
+  const error = assertThrows(() => ports.lease(1), PortsExhaustedError);
+  assertEquals(
+    error.message,
+    "Cannot lease a pair of ports: of 4 pairs in port_range 40000:40008 2 are in use, 1 rest for port_rest_time, " +
+      "1 could not be bound",
+  );
+  assertEquals(ports.leasedPairs, 2);
+});
+
+Deno.test("PortPool.release() lets a pair rest, bound, before it is leased again", () => {
+  const { ports, sockets } = pool({ endPort: 40002 });
+  const pair = ports.lease(0);
+  ports.release(pair, 1000);
+  assertEquals(sockets.open.size, 2);
+  assertThrows(() => ports.lease(1000 + REST_MS - 1), PortsExhaustedError);
+  assertEquals(ports.lease(1000 + REST_MS), pair);
+});
+
+Deno.test("PortPool.lease() prefers pairs that have rested to binding more, the longest rested first", () => {
+  const { ports, sockets } = pool();
+  const [first, second] = [ports.lease(0), ports.lease(0)];
+  ports.release(second, 0);
+  ports.release(first, 1);
+  assertEquals([ports.lease(REST_MS + 1), ports.lease(REST_MS + 1)], [second, first]);
+  assertEquals(sockets.open.size, 4);
+});
+
+Deno.test("PortPool.lease() sets aside a pair of which another process has one port, and tries it again later", () => {
+  for (const taken of [40000, 40001]) {
+    const { ports, sockets, log } = pool({ endPort: 40004 });
+    sockets.taken.add(taken);
+    assertEquals(ports.lease(0).port, 40002);
+    assertEquals(sockets.open.size, 2, "the other port of the bad pair must be closed again");
+    assertEquals(log.messages("warning"), [
+      `Cannot use ports 40000 and 40001, setting them aside: another process has ${taken}`,
+    ]);
+    sockets.taken.clear();
+    assertThrows(() => ports.lease(BAD_PORT_MS - 1), PortsExhaustedError);
+    assertEquals(ports.lease(BAD_PORT_MS).port, 40000);
+  }
+});
+
+Deno.test("PortPool.lease() stays away from the descriptor limit once it has seen it", () => {
+  const { ports, sockets, log } = pool({ endPort: 40200 });
+  sockets.maxOpen = 81; // 40 pairs and a socket
+  const pairs = Array.from({ length: 40 }, () => ports.lease(0));
+  const error = assertThrows(() => ports.lease(0), PortsExhaustedError);
+  assertEquals(
+    error.message,
+    "Cannot open more media sockets: the descriptor limit allows 24 pairs of ports; raise it (LimitNOFILE= of the " +
+      "service, or ulimit -n)",
+  );
+  assertEquals(sockets.open.size, 80, "the socket that was opened before the limit was hit must be closed again");
+  assertEquals(log.messages("error"), [
+    "The process has reached its limit of open descriptors with 80 media sockets; from now on it keeps to 48 (raise " +
+    "LimitNOFILE= of the service, or ulimit -n)",
+  ]);
+  for (const pair of pairs) ports.release(pair, 0);
+  const again = Array.from({ length: 24 }, () => ports.lease(REST_MS));
+  assertThrows(() => ports.lease(REST_MS), PortsExhaustedError);
+  assertEquals(sockets.open.size, 48);
+  assertEquals(new Set(again.map(({ port }) => port)).size, 24);
+});
+
+Deno.test("PortPool.lease() closes resting sockets when the descriptor limit is hit", () => {
+  const { ports, sockets } = pool({ endPort: 40200 });
+  sockets.maxOpen = 80;
+  const pairs = Array.from({ length: 40 }, () => ports.lease(0));
+  for (const pair of pairs.splice(0, 30)) ports.release(pair, 0);
+  assertThrows(() => ports.lease(0), PortsExhaustedError);
+  assertEquals(sockets.open.size, 48);
+  assertEquals(ports.leasedPairs, 10);
+});
+
+Deno.test("PortPool.close() closes what rests and leaves what is leased; twice is harmless", () => {
+  const { ports, sockets } = pool();
+  const [kept, resting] = [ports.lease(0), ports.lease(0)];
+  ports.release(resting, 0);
+  ports.close();
+  ports.close();
+  assertEquals([...sockets.open.keys()].toSorted(), [kept.port, kept.port + 1]);
+});
+
+Deno.test("PortPool.lease() never leases a pair twice, nor before its rest is over", () => {
+  const step = fc.record({ release: fc.boolean(), which: fc.nat(20), waitMs: fc.nat(REST_MS) });
+  fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    const { ports, sockets } = pool({ endPort: 40024 });
+    sockets.taken.add(40005);
+    const leased: PortPair[] = [];
+    const releasedAtMs = new Map<number, number>();
+    let nowMs = 0;
+    for (const { release, which, waitMs } of steps) {
+      nowMs += waitMs;
+      if (release && leased.length > 0) {
+        const [pair] = leased.splice(which % leased.length, 1);
+        releasedAtMs.set(pair!.port, nowMs);
+        ports.release(pair!, nowMs);
+        continue;
+      }
+      try {
+        const pair = ports.lease(nowMs);
+        assertEquals(pair.port % 2, 0);
+        assert(pair.port !== 40004);
+        assert(!leased.some(({ port }) => port === pair.port), `${pair.port} is leased twice`);
+        assert(nowMs - (releasedAtMs.get(pair.port) ?? -Infinity) >= REST_MS, `${pair.port} has not rested`);
+        assert(sockets.open.has(pair.port) && sockets.open.has(pair.port + 1));
+        leased.push(pair);
+      } catch (error) {
+        if (!(error instanceof PortsExhaustedError)) throw error;
+      }
+      assertEquals(ports.leasedPairs, leased.length);
+    }
+  }));
+});

@@ -1,0 +1,269 @@
+// deno-lint-ignore-file camelcase -- the keys of a summary are the wire's
+/**
+ * The relay: the sessions that it carries, and the commands with which dispatchers set them up and end them. It owns
+ * media sessions; dispatchers only keep an index of them.
+ *
+ * A command's life:
+ * 1. `io/dispatcher_link.ts` reads it from a dispatcher and calls `handle`.
+ * 2. `relay.ts` (here) finds the session, or makes one.
+ * 3. `session.ts` takes it as an offer or answer; `stream.ts` leases ports from `port_pool.ts`.
+ * 4. The answer goes back: ports, statistics, or `error` with a line in the log that says why.
+ *
+ * A packet's life:
+ * 1. `io/media_socket.ts` receives it on the port that the party was given.
+ * 2. `leg.ts` judges it: is it from the party, is it media, where does it go.
+ * 3. `io/media_socket.ts` sends it from the other party's port to the other party.
+ * @module
+ */
+import { decodeRemove, decodeUpdate, type Remove, type Update } from "../src/control/commands.ts";
+import { ControlSyntaxError } from "../src/control/errors.ts";
+import { serializePorts } from "../src/control/relay_reply.ts";
+import type { Headers } from "../src/control/request.ts";
+import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
+import type { Clock } from "../src/env/clock.ts";
+import { type Logger, quoted, withFields } from "../src/env/log.ts";
+import { type PortPool, PortsExhaustedError } from "./port_pool.ts";
+import { Session } from "./session.ts";
+import { sessionStatistics } from "./statistics.ts";
+import type { StreamTimeouts } from "./stream.ts";
+
+export interface RelayOptions {
+  readonly version: string;
+  /** The address that the sockets are bound to. */
+  readonly relayIp: string;
+  /** The address that parties are told, if it is another one. */
+  readonly advertisedIp: string | undefined;
+  /** As in the configuration, `start:end`. */
+  readonly portRange: string;
+  readonly timeouts: StreamTimeouts;
+  isRoutable(address: string): boolean;
+}
+
+/** Where a relay's news go. */
+export interface RelayOutputs {
+  /** A session ended by itself, or with the relay; `dispatcher` is the one that last commanded it. */
+  expired(dispatcher: string, statistics: SessionStatistics): void;
+}
+
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #ports: PortPool;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #outputs: RelayOutputs;
+  readonly #startedAtMs: number;
+  /** By Call-ID, then by the caller's tag. */
+  readonly #sessions = new Map<string, Map<string, Session>>();
+  #sessionCount = 0;
+  #draining = false;
+  /** Bytes relayed for sessions that have ended, and the sample before, for bps_relayed. */
+  #endedBytes = 0;
+  #sampledBytes = 0;
+  #sampledAtMs: number;
+  #bpsRelayed = 0;
+
+  constructor(options: RelayOptions, ports: PortPool, clock: Clock, log: Logger, outputs: RelayOutputs) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#clock = clock;
+    this.#log = log;
+    this.#outputs = outputs;
+    this.#startedAtMs = this.#sampledAtMs = clock.nowMs();
+  }
+
+  get sessionCount(): number {
+    return this.#sessionCount;
+  }
+
+  /** Whether sessions are up that `dispatcher` commands. */
+  hasSessionsOf(dispatcher: string): boolean {
+    for (const session of this.#all()) if (session.dispatcher === dispatcher) return true;
+    return false;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /**
+   * Executes a command of `dispatcher` (its configured `host:port`) and returns the answer's text.
+   * Never throws for what the headers hold.
+   */
+  handle(dispatcher: string, command: string, headers: Headers): string {
+    try {
+      switch (command) {
+        case "update":
+          return this.#update(dispatcher, decodeUpdate(headers));
+        case "remove":
+          return this.#remove(decodeRemove(headers));
+        case "summary":
+          return JSON.stringify(this.summary());
+        case "sessions":
+          return JSON.stringify(this.statistics(dispatcher));
+        default:
+          throw new ControlSyntaxError(`Cannot execute ${quoted(command)}: there is no such command`);
+      }
+    } catch (error) {
+      if (!(error instanceof ControlSyntaxError || error instanceof PortsExhaustedError)) throw error;
+      const callId = headers.get("call_id");
+      this.#log.error(error.message, { dispatcher, command, ...callId !== undefined && { callId } });
+      return "error";
+    }
+  }
+
+  #update(dispatcher: string, update: Update): string {
+    const nowMs = this.#clock.nowMs();
+    const known = this.#find(update.callId, update.fromTag, update.toTag);
+    const log = withFields(this.#log, { callId: update.callId });
+    if (known === undefined && this.#draining) {
+      log.info("refusing a new session: the relay is draining");
+      return "halting";
+    }
+    if (known === undefined && update.media === undefined) {
+      throw new ControlSyntaxError(
+        "Cannot begin a session: the update has no media, and no session that it belongs to",
+      );
+    }
+    const session = known ?? this.#createSession(dispatcher, update, log, nowMs);
+    session.dispatcher = dispatcher;
+    const ports = session.update(update, nowMs);
+    if (known === undefined) this.#add(session, log);
+    const address = this.#options.advertisedIp ?? this.#options.relayIp;
+    return serializePorts(address, ports);
+  }
+
+  #createSession(dispatcher: string, update: Update, log: Logger, nowMs: number): Session {
+    const environment = {
+      ports: this.#ports,
+      timeouts: this.#options.timeouts,
+      isRoutable: this.#options.isRoutable,
+      learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
+        if (leg.component === "rtp") log.info(`${how} the address of the ${party}, ${leg.remote}: ${stream}`);
+      },
+    };
+    return new Session(environment, log, dispatcher, update, nowMs);
+  }
+
+  #add(session: Session, log: Logger): void {
+    let sameCallId = this.#sessions.get(session.callId);
+    if (sameCallId === undefined) this.#sessions.set(session.callId, sameCallId = new Map());
+    sameCallId.set(session.fromTag, session);
+    this.#sessionCount++;
+    log.info(`session created: from-tag ${session.fromTag}`);
+  }
+
+  /** The tags may stand either way round: the callee's requests have them swapped. */
+  #find(callId: string, fromTag: string, toTag: string | undefined): Session | undefined {
+    const sameCallId = this.#sessions.get(callId);
+    if (sameCallId === undefined) return undefined;
+    return sameCallId.get(fromTag) ?? (toTag === undefined ? undefined : sameCallId.get(toTag));
+  }
+
+  #remove({ callId, fromTag, toTag }: Remove): string {
+    const session = this.#find(callId, fromTag, toTag);
+    const log = withFields(this.#log, { callId });
+    if (session === undefined) {
+      log.warning("cannot remove the session: there is none with this Call-ID and these tags");
+      return "error";
+    }
+    if (session.removeBranch(session.fromTag === fromTag ? toTag : fromTag, this.#clock.nowMs())) {
+      log.info("a branch of the call has ended, the session goes on with another");
+      return "error"; // any other word would make the dispatcher forget the session
+    }
+    const statistics = this.#end(session);
+    log.info("session removed");
+    return JSON.stringify(statistics);
+  }
+
+  /** Ends `session` and returns its statistics. */
+  #end(session: Session): SessionStatistics {
+    const nowMs = this.#clock.nowMs();
+    session.close(nowMs);
+    const sameCallId = this.#sessions.get(session.callId);
+    if (sameCallId?.delete(session.fromTag)) this.#sessionCount--;
+    if (sameCallId?.size === 0) this.#sessions.delete(session.callId);
+    const statistics = sessionStatistics(session, this.#options.relayIp, nowMs, this.#clock.wallMs());
+    for (const stream of statistics.streams) {
+      this.#endedBytes += stream.caller_bytes + stream.callee_bytes;
+      this.#log.info(
+        `${stream.media_type} stream: caller_bytes=${stream.caller_bytes}, callee_bytes=${stream.callee_bytes}, ` +
+          `caller_packets=${stream.caller_packets}, callee_packets=${stream.callee_packets}, ${stream.status}`,
+        { callId: session.callId },
+      );
+    }
+    return statistics;
+  }
+
+  /** Ends what has timed out. To be called about once a second. */
+  sweep(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const session of [...this.#all()]) {
+      if (session.expire(nowMs)) this.#expire(session, "session expired");
+    }
+  }
+
+  #expire(session: Session, message: string): void {
+    const statistics = this.#end(session);
+    this.#log.info(message, { callId: session.callId });
+    this.#outputs.expired(session.dispatcher, statistics);
+  }
+
+  /** Takes no new calls from now on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Ends all sessions, and reports them as expired. */
+  close(): void {
+    this.#draining = true;
+    for (const session of [...this.#all()]) this.#expire(session, "session ended with the relay");
+    this.#ports.close();
+  }
+
+  *#all(): Iterable<Session> {
+    for (const sameCallId of this.#sessions.values()) yield* sameCallId.values();
+  }
+
+  /** The statistics of all sessions, as `dispatcher` asks for them. */
+  statistics(dispatcher: string): SessionStatistics[] {
+    const nowMs = this.#clock.nowMs();
+    const wallMs = this.#clock.wallMs();
+    return Array.from(this.#all(), (session) => ({
+      ...sessionStatistics(session, this.#options.relayIp, nowMs, wallMs),
+      own: session.dispatcher === dispatcher,
+    }));
+  }
+
+  summary(): RelaySummary {
+    const nowMs = this.#clock.nowMs();
+    const stream_count: Record<string, number> = {};
+    for (const session of this.#all()) {
+      for (const { type } of session.liveStreams) stream_count[type] = (stream_count[type] ?? 0) + 1;
+    }
+    return {
+      ip: this.#options.relayIp,
+      version: this.#options.version,
+      status: this.#draining ? "halting" : "active",
+      uptime: Math.floor((nowMs - this.#startedAtMs) / 1000),
+      session_count: this.#sessionCount,
+      stream_count,
+      bps_relayed: this.#bpsRelayed,
+      port_range: this.#options.portRange,
+      capabilities: ["branches"],
+    };
+  }
+
+  /** Takes a sample of what has been relayed, for `bps_relayed`. To be called every traffic_sampling_period. */
+  sampleTraffic(): void {
+    const nowMs = this.#clock.nowMs();
+    let bytes = this.#endedBytes;
+    for (const session of this.#all()) {
+      for (const stream of session.answeredStreams) {
+        for (const leg of [...stream.legs("caller"), ...stream.legs("callee")]) bytes += leg.bytes;
+      }
+    }
+    this.#bpsRelayed = Math.max(0, Math.round((bytes - this.#sampledBytes) * 8000 / (nowMs - this.#sampledAtMs)));
+    this.#sampledBytes = bytes;
+    this.#sampledAtMs = nowMs;
+  }
+}

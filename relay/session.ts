@@ -1,0 +1,274 @@
+/**
+ * One call's media on a relay: follows its SDP offers and answers (RFC 3264) by the CSeq numbers of their messages.
+ *
+ * An exchange is an offer with its answers. Each party counts its own requests, so an exchange is named by whose
+ * transaction it is and by the CSeq number:
+ *
+ * | message                                      | is                                                             |
+ * | -------------------------------------------- | -------------------------------------------------------------- |
+ * | higher CSeq in its direction than any before | an offer                                                        |
+ * | CSeq of the latest exchange, other party     | an answer: the first ends the streams of the exchange before    |
+ * | CSeq of the latest exchange, same party      | the offer again: a retransmission, or a fork that comes later   |
+ * | anything else                                | too old: changes nothing, and is told the ports as they are now |
+ *
+ * An offer that is never answered (a re-INVITE that was refused) leaves the streams that are up as they were.
+ * @module
+ */
+import type { Update } from "../src/control/commands.ts";
+import { ControlSyntaxError } from "../src/control/errors.ts";
+import type { Logger } from "../src/env/log.ts";
+import { type Deadline, type Party, type Signalled, Stream, type StreamEnvironment } from "./stream.ts";
+
+/** Streams that ended while the call goes on are remembered for the statistics, up to this many. */
+const MAX_ENDED_STREAMS = 64;
+/** Far more callees than a forked INVITE has. */
+const MAX_BRANCHES = 32;
+
+interface Exchange {
+  readonly transactionOf: Party;
+  readonly cseq: number;
+  readonly offerer: Party;
+  readonly streams: readonly Stream[];
+  answered: boolean;
+}
+
+export class Session {
+  readonly callId: string;
+  readonly fromTag: string;
+  readonly fromUri: string;
+  readonly toUri: string;
+  /** The tag of the callee that answered; `undefined` before a final answer. */
+  toTag: string | undefined = undefined;
+  callerUserAgent: string | undefined = undefined;
+  calleeUserAgent: string | undefined = undefined;
+  username: string | undefined;
+  dialogId: string | undefined;
+  /** The dispatcher that last commanded the session: where it is reported when it expires. */
+  dispatcher: string;
+  /** When the call was answered (RFC 3261 §13.2.2), or early media began. */
+  startedAtMs = Infinity;
+  readonly #env: StreamEnvironment;
+  readonly #log: Logger;
+  #latest: Exchange | undefined = undefined;
+  /** The streams that an answer has made part of the call. */
+  #established: readonly Stream[] = [];
+  readonly #ended: Stream[] = [];
+  /** Tags and answers of the callees of a forked INVITE that answered after the first (RFC 3261 §13.2.2.4). */
+  readonly #laterAnswers = new Map<string, readonly Signalled[]>();
+  readonly #lastCseq: Record<Party, number> = { caller: -1, callee: -1 };
+  #updatedAtMs: number;
+  #timedOut = false;
+
+  /** `update` is the first message; it is not applied yet. */
+  constructor(env: StreamEnvironment, log: Logger, dispatcher: string, update: Update, nowMs: number) {
+    this.#env = env;
+    this.#log = log;
+    this.dispatcher = dispatcher;
+    this.callId = update.callId;
+    this.fromTag = update.fromTag;
+    this.fromUri = update.fromUri;
+    this.toUri = update.toUri;
+    this.username = update.signalingIp?.username;
+    this.dialogId = update.dialogId;
+    this.#updatedAtMs = nowMs;
+  }
+
+  /**
+   * Applies an offer or answer. Returns the RTP ports to write into the SDP, one per stream, 0 where there is none.
+   * @throws PortsExhaustedError | ControlSyntaxError, having changed nothing.
+   */
+  update(update: Update, nowMs: number): number[] {
+    const transactionOf: Party = update.fromTag === this.fromTag ? "caller" : "callee";
+    const party: Party = (transactionOf === "caller") === (update.type === "request") ? "caller" : "callee";
+    const latest = this.#latest;
+    const isLatest = latest?.transactionOf === transactionOf && latest.cseq === update.cseq;
+    const signalled = signalledBy(update);
+    let streams = latest?.streams ?? [];
+    if (isLatest && party !== latest.offerer) {
+      this.#answer(latest, party, update, signalled, nowMs);
+    } else if (isLatest) {
+      this.#repeatOffer(latest, party, signalled, nowMs);
+    } else if (update.cseq > this.#lastCseq[transactionOf] && signalled.length > 0) {
+      streams = this.#offer({ transactionOf, cseq: update.cseq, offerer: party }, signalled, nowMs).streams;
+    } else {
+      this.#log.info(`CSeq ${update.cseq} of the ${transactionOf} is older than what is known, ignoring its SDP`);
+    }
+    this.#remember(update, party, nowMs);
+    return this.#ports(streams, party, update.media);
+  }
+
+  #remember(update: Update, party: Party, nowMs: number): void {
+    this.#updatedAtMs = nowMs;
+    this.dialogId ??= update.dialogId;
+    this.username ??= update.signalingIp?.username;
+    if (party === "caller") this.callerUserAgent ??= update.userAgent;
+    else this.calleeUserAgent ??= update.userAgent;
+    const calleeTag = update.fromTag === this.fromTag ? update.toTag : update.fromTag;
+    this.toTag ??= calleeTag;
+  }
+
+  // The address that a party is given is the one it sends to: the other side of what its peer is told.
+  #ports(streams: readonly Stream[], party: Party, media: Update["media"]): number[] {
+    const receiver: Party = party === "caller" ? "callee" : "caller";
+    return streams.map((stream, index) => media?.[index]?.port === 0 ? 0 : stream.portFor(receiver));
+  }
+
+  #offer(
+    exchange: Pick<Exchange, "transactionOf" | "cseq" | "offerer">,
+    offers: readonly Signalled[],
+    nowMs: number,
+  ): Exchange {
+    const before = [...this.#established, ...this.#pending()];
+    const created: Stream[] = [];
+    const kept = new Map<Stream, Signalled>();
+    let streams: Stream[];
+    try {
+      streams = offers.map((offer) => {
+        const old = before.find((stream) => !kept.has(stream) && stream.continues(exchange.offerer, offer.media));
+        if (old !== undefined) {
+          kept.set(old, offer);
+          return old;
+        }
+        const stream = new Stream(this.#env, exchange.offerer, offer, nowMs);
+        created.push(stream);
+        return stream;
+      });
+    } catch (error) {
+      for (const stream of created) stream.close("closed", nowMs);
+      throw error;
+    }
+    this.#log.debug("got SDP offer");
+    for (const stream of streams) {
+      const offer = kept.get(stream);
+      const change = offer === undefined ? "proposed" : stream.update(exchange.offerer, offer, nowMs);
+      this.#log.debug(`${change} stream: ${stream}`);
+    }
+    for (const stream of this.#pending()) {
+      if (!kept.has(stream)) this.#end(stream, "closed", nowMs);
+    }
+    this.#lastCseq[exchange.transactionOf] = exchange.cseq;
+    return this.#latest = { ...exchange, streams, answered: false };
+  }
+
+  /** Streams of an offer that has no answer. */
+  #pending(): readonly Stream[] {
+    const latest = this.#latest;
+    if (latest === undefined || latest.answered) return [];
+    return latest.streams.filter((stream) => !this.#established.includes(stream));
+  }
+
+  #repeatOffer(exchange: Exchange, party: Party, offers: readonly Signalled[], nowMs: number): void {
+    exchange.streams.forEach((stream, index) => {
+      const offer = offers[index];
+      if (!stream.alive || offer === undefined || offer.media.type !== stream.type) return;
+      const change = stream.update(party, offer, nowMs);
+      if (change === "updating") this.#log.info(`updating stream: ${stream}`);
+    });
+  }
+
+  #answer(exchange: Exchange, party: Party, update: Update, answers: readonly Signalled[], nowMs: number): void {
+    const calleeTag = update.fromTag === this.fromTag ? update.toTag : undefined;
+    if (calleeTag !== undefined && this.toTag !== undefined && calleeTag !== this.toTag) {
+      // Callers keep the first of several callees that answer; the media stay with it.
+      if (this.#laterAnswers.size < MAX_BRANCHES) this.#laterAnswers.set(calleeTag, answers);
+      this.#log.info(`to-tag ${calleeTag} answered after ${this.toTag}, the media stay with the first`);
+      return;
+    }
+    const mismatch = answers.find((answer, index) => {
+      const stream = exchange.streams[index];
+      return stream !== undefined && stream.type !== answer.media.type;
+    });
+    if (mismatch !== undefined) {
+      throw new ControlSyntaxError(
+        `Cannot apply the answer: its ${mismatch.media.type} stream answers none of that type`,
+      );
+    }
+    this.#log.debug(answers.length === 0 ? "answered without SDP" : "got SDP answer");
+    if (answers.length > 0) this.#applyAnswers(exchange, party, answers, nowMs);
+    for (const stream of exchange.streams) stream.confirm(nowMs);
+    for (const stream of this.#established) {
+      if (!exchange.streams.includes(stream)) this.#end(stream, "closed", nowMs);
+    }
+    exchange.answered = true;
+    this.#established = exchange.streams;
+    this.startedAtMs = Math.min(this.startedAtMs, nowMs);
+  }
+
+  #applyAnswers(exchange: Exchange, party: Party, answers: readonly Signalled[], nowMs: number): void {
+    exchange.streams.forEach((stream, index) => {
+      const answer = answers[index];
+      if (!stream.alive) return;
+      stream.confirm(nowMs);
+      if (answer === undefined || answer.media.port === 0) {
+        const { disabled } = stream[exchange.offerer];
+        this.#log.info(`${answer === undefined ? "removed" : disabled ? "disabled" : "rejected"} stream: ${stream}`);
+        stream.close(disabled ? "closed" : "rejected", nowMs);
+      } else {
+        const change = stream.update(party, answer, nowMs);
+        this.#log.info(`${change} stream: ${stream}`);
+      }
+    });
+  }
+
+  #end(stream: Stream, status: "closed", nowMs: number): void {
+    stream.close(status, nowMs);
+    if (!stream.answered) return;
+    this.#ended.push(stream);
+    if (this.#ended.length > MAX_ENDED_STREAMS) this.#ended.shift();
+  }
+
+  /**
+   * One of several callees that answered has hung up, or was hung up on. Returns whether the session goes on with
+   * another; the media follow it.
+   */
+  removeBranch(tag: string | undefined, nowMs: number): boolean {
+    if (tag === undefined || this.#laterAnswers.size === 0) return false;
+    if (this.#laterAnswers.delete(tag)) return true;
+    const [next] = this.#laterAnswers;
+    if (tag !== this.toTag || next === undefined) return false;
+    const [nextTag, answers] = next;
+    this.#laterAnswers.delete(nextTag);
+    this.toTag = nextTag;
+    this.#established.forEach((stream, index) => {
+      const answer = answers[index];
+      if (stream.alive && answer !== undefined && answer.media.port !== 0) stream.update("callee", answer, nowMs);
+    });
+    return true;
+  }
+
+  /** Every stream that has been part of the call, in the order in which they ended, then those that are up. */
+  get answeredStreams(): readonly Stream[] {
+    return [...this.#ended, ...this.#established];
+  }
+
+  get liveStreams(): readonly Stream[] {
+    return [...this.#established, ...this.#pending()].filter((stream) => stream.alive);
+  }
+
+  /** Ends the streams whose time is over. Returns whether the session is over too, because none is left. */
+  expire(nowMs: number): boolean {
+    for (const stream of this.liveStreams) {
+      const deadline = stream.deadline();
+      if (deadline.atMs <= nowMs) this.#expireStream(stream, deadline, nowMs);
+    }
+    // A call whose streams were all refused may get some later, so it has the patience that a hold has.
+    return this.liveStreams.length === 0 &&
+      (this.#timedOut || nowMs >= this.#updatedAtMs + this.#env.timeouts.onHoldTimeoutMs);
+  }
+
+  #expireStream(stream: Stream, { status, waitMs }: Deadline, nowMs: number): void {
+    this.#timedOut = true;
+    stream.close(status, nowMs, waitMs);
+    this.#log.info(`stream expired after ${waitMs / 1000} s: ${status}: ${stream}`);
+  }
+
+  /** Ends all streams. */
+  close(nowMs: number): void {
+    for (const stream of this.liveStreams) stream.close("closed", nowMs);
+  }
+}
+
+function signalledBy({ media, signalingIp }: Update): Signalled[] {
+  const signalingAddress = signalingIp?.source ?? "";
+  return (media ?? []).map((description) => ({ media: description, signalingAddress }));
+}

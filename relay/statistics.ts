@@ -1,0 +1,76 @@
+/** A session's statistics as the wire wants them (`src/control/statistics.ts` explains the keys). @module */
+import { bracketed } from "../src/control/media_header.ts";
+import type { SessionStatistics, StreamStatistics } from "../src/control/statistics.ts";
+import { codecName } from "../src/rtp/mod.ts";
+import type { Leg } from "./leg.ts";
+import type { Session } from "./session.ts";
+import type { Party, Stream } from "./stream.ts";
+
+/** `wallMs` is the wall time at `nowMs`; `localAddress` is the one that the relay's sockets are bound to. */
+export function sessionStatistics(
+  session: Session,
+  localAddress: string,
+  nowMs: number,
+  wallMs: number,
+): SessionStatistics {
+  const { startedAtMs } = session;
+  const started = startedAtMs !== Infinity;
+  return {
+    call_id: session.callId,
+    from_tag: session.fromTag,
+    from_uri: session.fromUri,
+    to_tag: session.toTag ?? null,
+    to_uri: session.toUri,
+    start_time: started ? (wallMs - (nowMs - startedAtMs)) / 1000 : null,
+    duration: started ? Math.floor((nowMs - startedAtMs) / 1000) : 0,
+    caller_ua: session.callerUserAgent ?? "Unknown",
+    callee_ua: session.calleeUserAgent ?? "Unknown",
+    username: session.username ?? null,
+    streams: session.answeredStreams.map((stream) => streamStatistics(stream, startedAtMs, localAddress, nowMs)),
+    dialog_id: session.dialogId ?? null,
+  };
+}
+
+function streamStatistics(stream: Stream, sessionAtMs: number, localAddress: string, nowMs: number): StreamStatistics {
+  const { status, answeredAtMs, firstMediaAtMs } = stream;
+  const endedAtMs = Math.min(stream.endedAtMs, nowMs);
+  const caller = stream.legs("caller");
+  const callee = stream.legs("callee");
+  const local = (party: Party) => {
+    const port = stream.leasedPort(party);
+    return port === 0 ? "Unknown" : `${bracketed(localAddress)}:${port}`;
+  };
+  const secondsAfter = (ms: number) => Math.max(0, Math.floor((ms - sessionAtMs) / 1000));
+  return {
+    media_type: stream.type,
+    status,
+    timeout_wait: Math.round(stream.timeoutWaitMs / 1000),
+    caller_codec: codecName(caller[0]?.payloadType ?? -1),
+    callee_codec: codecName(callee[0]?.payloadType ?? -1),
+    start_time: secondsAfter(answeredAtMs),
+    end_time: secondsAfter(endedAtMs),
+    post_dial_delay: firstMediaAtMs === Infinity ? null : Math.max(0, firstMediaAtMs - stream.createdAtMs) / 1000,
+    caller_bytes: sum(caller, (leg) => leg.bytes),
+    callee_bytes: sum(callee, (leg) => leg.bytes),
+    caller_packets: sum(caller, (leg) => leg.packets),
+    callee_packets: sum(callee, (leg) => leg.packets),
+    caller_local: local("caller"),
+    callee_local: local("callee"),
+    caller_remote: caller[0]?.remote ?? "Unknown",
+    callee_remote: callee[0]?.remote ?? "Unknown",
+    dropped: dropped([...caller, ...callee]),
+  };
+}
+
+function dropped(legs: readonly Leg[]): Record<string, number> {
+  return {
+    not_media: sum(legs, (leg) => leg.notMedia),
+    wrong_source: sum(legs, (leg) => leg.wrongSource),
+    obsolete_source: sum(legs, (leg) => leg.obsoleteSource),
+    no_destination: sum(legs, (leg) => leg.noDestination),
+  };
+}
+
+function sum(legs: readonly Leg[], field: (leg: Leg) => number): number {
+  return legs.reduce((total, leg) => total + field(leg), 0);
+}

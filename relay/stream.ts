@@ -1,0 +1,267 @@
+/**
+ * One `m=` line of a call on the relay: two parties, each with a pair of ports and a leg for RTP and for RTCP.
+ *
+ * When a stream ends by itself:
+ *
+ * | situation                                  | counts from                     | limit           | status                               |
+ * | ------------------------------------------ | ------------------------------- | --------------- | ------------------------------------ |
+ * | on hold, and it was up before or has media | the start of the hold, or the last packet if that came later | on_hold_timeout | `on hold timeout` |
+ * | no media yet                               | the last offer or answer        | stream_timeout  | `no-traffic timeout`; if both parties do ICE, `unselected ICE candidate` |
+ * | disabled (port 0), no ports                | the last offer or answer        | on_hold_timeout, or stream_timeout before an answer | `on hold timeout` |
+ * | media                                      | the last packet of either party | idle_timeout    | `conntrack timeout`, the original's word |
+ *
+ * RTCP neither keeps a stream alive nor ends it.
+ * @module
+ */
+import type { MediaDescription } from "../src/control/media_header.ts";
+import type { StreamStatus } from "../src/control/statistics.ts";
+import { type LearntHow, Leg, type LegOwner } from "./leg.ts";
+import type { PortPair, PortPool } from "./port_pool.ts";
+
+export type Party = "caller" | "callee";
+
+export interface StreamTimeouts {
+  readonly streamTimeoutMs: number;
+  readonly onHoldTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** What a stream needs from around it. */
+export interface StreamEnvironment {
+  readonly ports: PortPool;
+  readonly timeouts: StreamTimeouts;
+  /** Whether media may be sent to an address from an SDP before anything came from there. */
+  isRoutable(address: string): boolean;
+  /** A party's address became known, or another one; for the log. */
+  learnt(stream: Stream, party: Party, leg: Leg, how: LearntHow): void;
+}
+
+/** A party's SDP address and where its SIP messages come from. */
+export interface Signalled {
+  readonly media: MediaDescription;
+  /** "" if unknown. */
+  readonly signalingAddress: string;
+}
+
+/** What became of a stream in an offer or answer; for the log. */
+export type StreamChange = "accepted" | "retained" | "updating" | "disabled";
+
+/** When a stream ends by itself if nothing happens until then, and why. */
+export interface Deadline {
+  readonly atMs: number;
+  readonly status: StreamStatus;
+  readonly waitMs: number;
+}
+
+/** What the parties said of a stream; also for one that needs no ports. */
+class PartyState {
+  /** `undefined` before the party's first SDP. */
+  sdp: { readonly address: string; readonly port: number } | undefined = undefined;
+  onHold = false;
+  ice = false;
+  /** Whether the party's latest SDP has port 0. */
+  disabled = false;
+}
+
+/** A party's ports and legs. */
+interface Side {
+  readonly pair: PortPair;
+  readonly rtp: Leg;
+  readonly rtcp: Leg;
+}
+
+export class Stream implements LegOwner {
+  readonly type: string;
+  readonly createdAtMs: number;
+  readonly caller = new PartyState();
+  readonly callee = new PartyState();
+  readonly #env: StreamEnvironment;
+  /** `undefined` if the stream was offered disabled (port 0), so that it needs no ports. */
+  readonly #sides: Readonly<Record<Party, Side>> | undefined;
+  status: StreamStatus = "active";
+  /** When an answer made the stream part of the call, and when it ended. */
+  answeredAtMs = Infinity;
+  endedAtMs = Infinity;
+  firstMediaAtMs = Infinity;
+  /** The time limit that ended the stream; 0 if none did. */
+  timeoutWaitMs = 0;
+  #signalledAtMs: number;
+  #heldSinceMs = Infinity;
+  #heldWhileUp = false;
+
+  /** @throws PortsExhaustedError, having taken no ports. */
+  constructor(env: StreamEnvironment, offerer: Party, offer: Signalled, nowMs: number) {
+    this.type = offer.media.type;
+    this.createdAtMs = nowMs;
+    this.#env = env;
+    this.#signalledAtMs = nowMs;
+    this.#sides = offer.media.port === 0 ? undefined : this.#createSides(nowMs);
+    this.update(offerer, offer, nowMs);
+  }
+
+  #createSides(nowMs: number): Record<Party, Side> {
+    const { ports } = this.#env;
+    const callerPair = ports.lease(nowMs);
+    let calleePair: PortPair;
+    try {
+      calleePair = ports.lease(nowMs);
+    } catch (error) {
+      ports.release(callerPair, nowMs);
+      throw error;
+    }
+    const [caller, callee] = [this.#createSide(callerPair), this.#createSide(calleePair)];
+    for (const component of ["rtp", "rtcp"] as const) {
+      caller[component].peer = callee[component];
+      callee[component].peer = caller[component];
+    }
+    return { caller, callee };
+  }
+
+  #createSide(pair: PortPair): Side {
+    const anyIsMedia = this.type === "image"; // UDPTL has no header to know it by (ITU-T T.38 §9)
+    const side = {
+      pair,
+      rtp: new Leg("rtp", this, pair.rtp, anyIsMedia),
+      rtcp: new Leg("rtcp", this, pair.rtcp, anyIsMedia),
+    };
+    pair.rtp.attach(side.rtp);
+    pair.rtcp.attach(side.rtcp);
+    return side;
+  }
+
+  get alive(): boolean {
+    return this.endedAtMs === Infinity;
+  }
+
+  get answered(): boolean {
+    return this.answeredAtMs !== Infinity;
+  }
+
+  get onHold(): boolean {
+    return this.#heldSinceMs !== Infinity;
+  }
+
+  /** A party's RTP and RTCP legs; none for a stream that was offered disabled. */
+  legs(party: Party): readonly Leg[] {
+    return this.#sides === undefined ? [] : [this.#sides[party].rtp, this.#sides[party].rtcp];
+  }
+
+  /** The RTP port to which `party` sends; 0 if there is none, or no more. */
+  portFor(party: Party): number {
+    return this.alive ? this.leasedPort(party) : 0;
+  }
+
+  /** The RTP port that `party` had, also after the end; 0 if it never had one. */
+  leasedPort(party: Party): number {
+    return this.#sides?.[party].pair.port ?? 0;
+  }
+
+  /**
+   * Whether an offer of `party` means this stream: same type, and the address and port that the party had, or one of
+   * them zeroed to hold (RFC 3264 §8.4) or disable it (§8.2).
+   */
+  continues(party: Party, { type, address, port }: MediaDescription): boolean {
+    const { sdp } = this[party];
+    if (!this.alive || type !== this.type || sdp === undefined) return false;
+    if (this.#sides === undefined) return port === 0; // it has no ports to keep when it wants some
+    if (address === sdp.address) return port === sdp.port || port === 0;
+    return port === sdp.port && (address === "0.0.0.0" || sdp.address === "0.0.0.0");
+  }
+
+  /** A new offer or answer of `party`. */
+  update(party: Party, { media, signalingAddress }: Signalled, nowMs: number): StreamChange {
+    const state = this[party];
+    const before = state.sdp;
+    this.#signalledAtMs = nowMs;
+    state.disabled = media.port === 0;
+    if (state.disabled) {
+      state.sdp ??= media;
+      return "disabled";
+    }
+    state.onHold = media.direction === "sendonly" || media.direction === "inactive" || media.address === "0.0.0.0";
+    state.ice = media.ice;
+    this.#checkHold(nowMs);
+    // An address of 0.0.0.0 holds, and says nothing about where the party is.
+    if (media.address === "0.0.0.0" && before !== undefined) return "retained";
+    state.sdp = media;
+    const known = before !== undefined && before.address !== "0.0.0.0";
+    const moved = known && (before.address !== media.address || before.port !== media.port);
+    const routable = this.#env.isRoutable(media.address);
+    this.legs(party).forEach((leg, component) => {
+      if (moved) leg.relearn(nowMs);
+      leg.setSignalled(media.address, media.port + component, routable, signalingAddress);
+    });
+    return before === undefined ? "accepted" : moved ? "updating" : "retained";
+  }
+
+  #checkHold(nowMs: number): void {
+    const held = this.caller.onHold || this.callee.onHold;
+    if (held === this.onHold) return;
+    this.#heldSinceMs = held ? nowMs : Infinity;
+    this.#heldWhileUp = held && this.answered;
+    this.status = held ? "on hold" : "active";
+  }
+
+  /** An answer, also a provisional one, makes the stream part of the call. */
+  confirm(nowMs: number): void {
+    this.#signalledAtMs = nowMs;
+    this.answeredAtMs = Math.min(this.answeredAtMs, nowMs);
+  }
+
+  learnt(leg: Leg, how: LearntHow, nowMs: number): void {
+    const party = this.legs("caller").includes(leg) ? "caller" : "callee";
+    this.firstMediaAtMs = Math.min(this.firstMediaAtMs, nowMs);
+    if (how === "rebound" && leg.component === "rtp") this.#sides![party].rtcp.forget(); // RTCP moves with its RTP
+    this.#env.learnt(this, party, leg, how);
+  }
+
+  deadline(): Deadline {
+    const { streamTimeoutMs, onHoldTimeoutMs, idleTimeoutMs } = this.#env.timeouts;
+    if (this.#sides === undefined) {
+      const waitMs = this.answered ? onHoldTimeoutMs : streamTimeoutMs; // disabled is as good as held
+      return { atMs: this.#signalledAtMs + waitMs, status: "on hold timeout", waitMs };
+    }
+    const { caller, callee } = this.#sides;
+    const mediaAtMs = Math.max(caller.rtp.lastMediaAtMs, callee.rtp.lastMediaAtMs);
+    if (this.onHold && (this.#heldWhileUp || mediaAtMs !== -Infinity)) {
+      // Media may go on: music, a one-way stream, a hold that the other party refused.
+      const sinceMs = Math.max(this.#heldSinceMs, mediaAtMs);
+      return { atMs: sinceMs + onHoldTimeoutMs, status: "on hold timeout", waitMs: onHoldTimeoutMs };
+    }
+    if (mediaAtMs === -Infinity) {
+      const status = this.caller.ice && this.callee.ice ? "unselected ICE candidate" : "no-traffic timeout";
+      return { atMs: this.#signalledAtMs + streamTimeoutMs, status, waitMs: streamTimeoutMs };
+    }
+    const atMs = Math.max(mediaAtMs, this.#signalledAtMs) + idleTimeoutMs;
+    return { atMs, status: "conntrack timeout", waitMs: idleTimeoutMs };
+  }
+
+  /** Ends the stream and gives its ports back. Twice is harmless. */
+  close(status: StreamStatus, nowMs: number, timeoutWaitMs = 0): void {
+    if (!this.alive) return;
+    this.status = status;
+    this.endedAtMs = nowMs;
+    this.timeoutWaitMs = timeoutWaitMs;
+    for (const party of ["caller", "callee"] as const) {
+      const side = this.#sides?.[party];
+      if (side === undefined) continue;
+      // The legs' counters and addresses are still asked for.
+      for (const component of ["rtp", "rtcp"] as const) {
+        side.pair[component].detach();
+        side[component].close();
+      }
+      this.#env.ports.release(side.pair, nowMs);
+    }
+  }
+
+  /** The stream in one line, for the log: who is where, seen from the caller to the callee. */
+  toString(): string {
+    const [caller, callee] = (["caller", "callee"] as const).map((party) => {
+      const { sdp, onHold, ice } = this[party];
+      const [rtp, rtcp] = this.legs(party).map((leg) => leg.remote);
+      const signalled = sdp === undefined ? "Unknown" : `${sdp.address}:${sdp.port}`;
+      return `${signalled}${onHold ? " ON HOLD" : ""}${ice ? " (ICE)" : ""} (RTP: ${rtp}, RTCP: ${rtcp})`;
+    });
+    return `(${this.type}) ${caller} <-> ${this.leasedPort("caller")} <-> ${this.leasedPort("callee")} <-> ${callee}`;
+  }
+}
