@@ -94,7 +94,7 @@ Deno.test("Dispatcher sends a known call to its own relay, from either side and 
   }
 });
 
-Deno.test("Dispatcher answers `error` for a call whose relay is halting no more than away", () => {
+Deno.test("Dispatcher goes on with the calls of a halting relay, and answers `error` while a relay is away", () => {
   const bench = new DispatcherBench();
   const relay = bench.relay();
   bench.call(relay);

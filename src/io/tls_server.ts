@@ -1,6 +1,7 @@
 /** Servers for lines: TLS with client certificates, or plain TCP. @module */
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer as createSecureServer, type TLSSocket } from "node:tls";
+import { bracketed } from "../control/media_header.ts";
 import type { Logger } from "../env/log.ts";
 import type { Passport } from "../tls/passport.ts";
 import type { Credentials } from "./credentials.ts";
@@ -90,6 +91,16 @@ export function listenTcp(options: ListenTcpOptions, onLink: OnLink): Promise<Li
 }
 
 function listen(server: Server, { hostname, port, log }: ListenTcpOptions): Promise<Listening> {
+  const where = `${bracketed(hostname)}:${port}`;
+  // Node's listen would throw where nobody can catch it.
+  if (Deno.permissions.querySync({ name: "net", host: where }).state !== "granted") {
+    return Promise.reject(
+      new ListenError(
+        `Cannot listen on ${where}: the permission set of deno.json does not allow it; give deno run --allow-net=${where} ` +
+          "(it replaces that part of the set), or change the set",
+      ),
+    );
+  }
   const sockets = new Set<Socket>();
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", (socket: Socket) => {
@@ -99,10 +110,10 @@ function listen(server: Server, { hostname, port, log }: ListenTcpOptions): Prom
   });
   return new Promise((resolve, reject) => {
     server.once("error", (cause: Error) => {
-      reject(new ListenError(`Cannot listen on ${hostname}:${port}: ${cause.message}`, { cause }));
+      reject(new ListenError(`Cannot listen on ${where}: ${cause.message}`, { cause }));
     });
     server.listen({ host: hostname, port }, () => {
-      server.on("error", (error: Error) => log.error(`server on ${hostname}:${port}: ${error.message}`));
+      server.on("error", (error: Error) => log.error(`server on ${where}: ${error.message}`));
       resolve({
         port: (server.address() as { port: number }).port,
         close: () =>

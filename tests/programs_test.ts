@@ -1,0 +1,194 @@
+/** The programs as a user starts them: flags, configuration errors, permissions, first run. @module */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../src/deps/assert.ts";
+import { VERSION } from "../src/version.ts";
+import { makeCertificates } from "../src/io/certificate_files.ts";
+import { PeerProcess } from "./peers/support/process.ts";
+import { freeTcpPort, freeUdpBlock } from "./peers/support/ports.ts";
+
+const PROJECT = new URL("../", import.meta.url).pathname;
+const PROGRAMS = ["relay/main.ts", "src/bin/dispatcher.ts", "src/bin/ctl.ts", "src/bin/start.ts"];
+
+interface Output {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(...args: string[]): Promise<Output> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", ...args],
+    cwd: PROJECT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: decode(stdout), err: decode(stderr) };
+}
+
+Deno.test("VERSION is the version of deno.json", () => {
+  const { version } = JSON.parse(Deno.readTextFileSync(`${PROJECT}deno.json`));
+  assertEquals(VERSION, version);
+});
+
+for (const program of PROGRAMS) {
+  Deno.test(`${program} explains itself, and suggests what an unknown flag may mean`, async () => {
+    const help = await run("-A", program, "--help");
+    assertEquals(help.code, 0, help.err);
+    assertStringIncludes(help.out, "--config FILE");
+    const version = await run("-A", program, "--version");
+    assertEquals(version.out, `${VERSION}\n`);
+    const unknown = await run("-A", program, "--confg", "x");
+    assertEquals(unknown.code, 2);
+    assertStringIncludes(unknown.err, "did you mean --config?");
+  });
+}
+
+Deno.test("a configuration error names file, line, key and value", async () => {
+  const file = Deno.makeTempFileSync({ suffix: ".ini" });
+  try {
+    Deno.writeTextFileSync(file, "[Relay]\ndispatchers = 127.0.0.1\nstream_timeout = soon\n");
+    const { code, err } = await run("-A", "relay/main.ts", "--config", file);
+    assertEquals(code, 2);
+    assertStringIncludes(err, `${file}:3: [Relay] stream_timeout = soon`);
+    const missing = await run("-A", "relay/main.ts", "--config", "/nowhere/config.ini");
+    assertEquals(missing.code, 1);
+    assertStringIncludes(missing.err, "/nowhere/config.ini: there is no such file");
+  } finally {
+    Deno.removeSync(file);
+  }
+});
+
+Deno.test("missing certificates are an error that says how to make them", async () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${directory}/config.ini`, "[Relay]\ndispatchers = 127.0.0.1\nrelay_ip = 127.0.0.1\n");
+    const { code, err } = await run("-A", "relay/main.ts", "--config", `${directory}/config.ini`);
+    assertEquals(code, 1);
+    assertStringIncludes(err, `deno task certs ${directory}/tls`);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("permission sets give each program what it needs, and nothing besides", async () => {
+  const probe = async (set: string) =>
+    JSON.parse((await run(`-P=${set}`, "tests/fixtures/permission_probe.ts")).out) as Record<string, boolean>;
+  assertEquals(await probe("relay"), {
+    readConfiguration: true,
+    readElsewhere: false,
+    writeRuntime: false,
+    writeElsewhere: false,
+    listenForRelays: true,
+    connectAnywhere: true, // media goes wherever a phone is
+    run: false,
+    ffi: false,
+    env: false,
+  });
+  assertEquals(await probe("dispatcher"), {
+    readConfiguration: true,
+    readElsewhere: false,
+    writeRuntime: true,
+    writeElsewhere: false,
+    listenForRelays: true,
+    connectAnywhere: false,
+    run: false,
+    ffi: false,
+    env: false,
+  });
+});
+
+Deno.test("dispatcher and relay run with their permission sets, and meet", async () => {
+  // The project's own directory is in the sets; where else the files may be is given by flags, as README says.
+  const directory = Deno.makeTempDirSync();
+  const [port, management] = [await freeTcpPort(), await freeTcpPort()];
+  const firstPort = await freeUdpBlock(20);
+  try {
+    await makeCertificates(`${directory}/tls`);
+    Deno.writeTextFileSync(
+      `${directory}/config.ini`,
+      `[Relay]
+dispatchers = 127.0.0.1:${port}
+relay_ip = 127.0.0.1
+port_range = ${firstPort}:${firstPort + 20}
+[Dispatcher]
+listen = 127.0.0.1:${port}
+listen_management = 127.0.0.1:${management}
+`,
+    );
+    const files = ["--config", `${directory}/config.ini`, "--runtime-dir", directory];
+    const net = `127.0.0.1:${port},127.0.0.1:${management},unix:${directory}/dispatcher.sock`;
+    await using dispatcher = new PeerProcess("dispatcher", Deno.execPath(), [
+      "run",
+      "--no-prompt",
+      "-P=dispatcher",
+      `--allow-net=${net}`,
+      `--allow-read=${directory}`,
+      `--allow-write=${directory}`,
+      "src/bin/dispatcher.ts",
+      ...files,
+    ], { cwd: PROJECT });
+    await dispatcher.line(/dispatcher ready/);
+    await using relay = new PeerProcess("relay", Deno.execPath(), [
+      "run",
+      "--no-prompt",
+      "-P=relay",
+      `--allow-read=${directory}`,
+      "relay/main.ts",
+      ...files,
+    ], { cwd: PROJECT });
+    await dispatcher.line(/relay connected/);
+    const summary = await run("-A", "src/bin/ctl.ts", "summary", ...files);
+    assertMatch(summary.out, /^RELAY +STATUS.*\n127\.0\.0\.1 +active/);
+    const json = await run("-A", "src/bin/ctl.ts", "summary", "--json", ...files);
+    assertEquals(JSON.parse(json.out)[0].port_range, `${firstPort}:${firstPort + 20}`);
+    relay.signal("SIGTERM");
+    assertEquals((await relay.ended()).code, 0, relay.tail());
+    dispatcher.signal("SIGTERM");
+    assertEquals((await dispatcher.ended()).code, 0, dispatcher.tail());
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("a listener outside the permission set is refused with a way out", async () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    await makeCertificates(`${directory}/tls`);
+    Deno.writeTextFileSync(`${directory}/config.ini`, "[Dispatcher]\nlisten = 127.0.0.1:25999\n");
+    const { code, err } = await run(
+      "-P=dispatcher",
+      `--allow-read=${directory}`,
+      "src/bin/dispatcher.ts",
+      "--config",
+      `${directory}/config.ini`,
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(err, "127.0.0.1:25999");
+    assertStringIncludes(err, "deno.json");
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("start runs both programs, says what to do next, and stops them", async () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    await using start = new PeerProcess("start", Deno.execPath(), [
+      "run",
+      "--no-prompt",
+      "-P=start",
+      "src/bin/start.ts",
+      "--runtime-dir",
+      directory,
+      "--relay-ip",
+      "127.0.0.1",
+    ], { cwd: PROJECT });
+    await start.line(/relay connected/);
+    await start.line(/modparam\("mediaproxy", "mediaproxy_socket"/);
+    assert(Deno.lstatSync(`${directory}/dispatcher.sock`).isSocket);
+    assertEquals((Deno.statSync(`${directory}/tls/relay.key`).mode ?? 0) & 0o077, 0);
+    start.signal("SIGTERM");
+    assertEquals((await start.ended()).code, 0, start.tail());
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
