@@ -107,7 +107,7 @@ export async function makeRevocationList(
     signingAlgorithm: ALGORITHM,
     signingKey: await importKey(authority.key),
   });
-  return crl.toString("pem");
+  return PemConverter.encode(crl.rawData, "X509 CRL");
 }
 
 /** The serial number of a certificate (PEM), in hexadecimal. */

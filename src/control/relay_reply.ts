@@ -27,7 +27,7 @@ export function serializePorts(address: string, ports: readonly number[]): strin
   return ports.length === 0 ? address : `${address} ${ports.join(" ")}`;
 }
 
-const PORTS = /^[0-9A-Fa-f.:]+( \d{1,5})*$/;
+const PORTS = /^(?=\S*[.:])[0-9A-Fa-f.:]+( \d{1,5})*$/;
 
 /** Whether `body` is an answer to `update` that a SIP server can use. `None`, which old relays say, is not. */
 export function isPorts(body: string): boolean {

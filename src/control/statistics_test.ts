@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- the keys are the wire's
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertThrows } from "../deps/assert.ts";
 import { fc } from "../deps/fast_check.ts";
 import { ControlSyntaxError } from "./errors.ts";

@@ -87,6 +87,17 @@ Deno.test("Dispatcher has the dialog id from the relay's statistics (PROTOCOL 6.
   assertEquals(bench.accounted[0]?.dialog_id, "10:20");
 });
 
+Deno.test("Dispatcher learns the dialog id of a known call from its relay", () => {
+  const bench = new DispatcherBench();
+  const relay = bench.relay();
+  bench.call(relay, { dialog_id: "" });
+  bench.dispatcher.removeRelay(relay.link, "test");
+  const again = bench.relay("192.0.2.10", [statistics({ dialog_id: "10:20" })]);
+  bench.dispatcher.removeRelay(again.link, "test");
+  bench.relay("192.0.2.10");
+  assertEquals(bench.paramsOfEndedDialogs, [[10, 20]]);
+});
+
 Deno.test("Dispatcher adopts the sessions of an old relay, which does not say whose they are", () => {
   const bench = new DispatcherBench();
   bench.relay("192.0.2.10", [statistics(), statistics({ call_id: "ringing", to_tag: null })]);
@@ -200,6 +211,7 @@ Deno.test("Dispatcher takes a relay's second connection for the relay, though th
   assertEquals(removed, ["error"]);
   assertEquals(again.owes, ["remove"], "what was asked on the old connection is asked again");
   again.answer("remove", STATISTICS);
+  assertEquals(bench.dispatcher.relays, [again.link]);
   bench.dispatcher.removeRelay(old.link, "test");
   assertEquals(bench.dispatcher.relays, [again.link]);
   assertEquals([bench.dispatcher.sessionCount, bench.accounted.length], [0, 1]);

@@ -238,6 +238,28 @@ Deno.test("Dispatcher ends the call when its relay ends it with a branch", () =>
   assertEquals([bench.dispatcher.sessionCount, bench.accounted.length], [0, 1]);
 });
 
+Deno.test("Dispatcher answers `error` when the relay of a known call says None (PROTOCOL 6.7)", () => {
+  const bench = new DispatcherBench();
+  const relay = bench.relay();
+  bench.call(relay);
+  const answers = bench.ask("update", offer({ cseq: "2", media: "foo:bar" }));
+  relay.answer("update", "None");
+  assertEquals(answers, ["error"]);
+  assertEquals([relay.owes, bench.dispatcher.sessionCount], [[], 1]);
+});
+
+Deno.test("Dispatcher does not take the answer to a callee's re-INVITE for a branch", () => {
+  const bench = new DispatcherBench();
+  const relay = bench.relay();
+  bench.call(relay);
+  for (const type of ["request", "reply"]) {
+    bench.ask("update", offer({ type, from_tag: "callee", to_tag: "caller" }));
+    relay.answer("update", PORTS);
+  }
+  bench.ask("remove", bye());
+  assertEquals(relay.owes, ["remove"]);
+});
+
 Deno.test("Dispatcher takes a retransmitted 200 for one branch", () => {
   const bench = new DispatcherBench();
   const relay = bench.relay();

@@ -7,7 +7,10 @@ import { canonicalSerialNumber, pemBlocks, type RevocationList } from "../tls/re
  */
 export async function readRevocationLists(crlText: string, caText: string): Promise<RevocationList> {
   const blocks = pemBlocks(crlText, "X509 CRL");
-  if (blocks.length === 0) return { serialNumbers: new Set(), nextUpdateMs: Infinity };
+  if (blocks.length === 0) {
+    if (crlText.trim() !== "") throw new Error("it holds no X509 CRL");
+    return { serialNumbers: new Set(), nextUpdateMs: Infinity };
+  }
   // Loading this takes 180 ms, which a program without a list should not pay.
   const { X509Certificate, X509Crl } = await import("../deps/x509.ts");
   const authorities = pemBlocks(caText, "CERTIFICATE").map((pem) => new X509Certificate(pem));

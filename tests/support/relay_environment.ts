@@ -1,0 +1,36 @@
+/** What streams and sessions need around them: ports in memory, time limits, a log. @module */
+import { PortPool } from "../../relay/port_pool.ts";
+import type { Party, Stream, StreamEnvironment, StreamTimeouts } from "../../relay/stream.ts";
+import { FakeSockets } from "./fake_sockets.ts";
+import { RecordingLogger } from "./fakes.ts";
+import { rtp } from "./rtp_packets.ts";
+
+/** The defaults of the configuration. */
+export const TIMEOUTS: StreamTimeouts = { streamTimeoutMs: 90_000, onHoldTimeoutMs: 7_200_000, idleTimeoutMs: 180_000 };
+
+export class RelayEnvironment implements StreamEnvironment {
+  readonly sockets = new FakeSockets();
+  readonly log = new RecordingLogger();
+  readonly timeouts = TIMEOUTS;
+  readonly ports: PortPool;
+  /** Who was learnt how, in order: `caller rtp learnt 192.0.2.1:6000`. */
+  readonly events: string[] = [];
+
+  constructor(endPort = 40100) {
+    this.ports = new PortPool({ firstPort: 40000, endPort, restMs: 0 }, this.sockets.openSocket, this.log);
+  }
+
+  isRoutable(address: string): boolean {
+    return address.startsWith("192.0.2.");
+  }
+
+  learnt(_stream: Stream, party: Party, leg: { component: string; remote: string }, how: string): void {
+    this.events.push(`${party} ${leg.component} ${how} ${leg.remote}`);
+  }
+
+  /** A packet from `party` at `address:port`; returns what became of it. */
+  send(stream: Stream, party: Party, source: string, nowMs: number, packet = rtp(), component = 0): string {
+    const [hostname, port] = [source.slice(0, source.lastIndexOf(":")), Number(source.split(":").at(-1))];
+    return this.sockets.arrive(stream.leasedPort(party) + component, packet, hostname, port, nowMs);
+  }
+}
