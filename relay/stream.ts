@@ -3,13 +3,17 @@
  *
  * When a stream ends by itself:
  *
- * | situation                                  | counts from                     | limit           | status                               |
- * | ------------------------------------------ | ------------------------------- | --------------- | ------------------------------------ |
- * | on hold, and it was up before or has media | the start of the hold, or the last packet if that came later | on_hold_timeout | `on hold timeout` |
- * | no media yet                               | the last offer or answer        | stream_timeout  | `no-traffic timeout`; if both parties do ICE, `unselected ICE candidate` |
- * | disabled (port 0), no ports                | the last offer or answer        | on_hold_timeout, or stream_timeout before an answer | `on hold timeout` |
+ * | situation                                  | counts from                     | limit           | status                                |
+ * | ------------------------------------------ | ------------------------------- | --------------- | ------------------------------------- |
+ * | put on hold while it was up                | the start of the hold           | on_hold_timeout | `on hold timeout`                     |
+ * | on hold from the start, media              | the last packet of either party | on_hold_timeout | `on hold timeout`                     |
+ * | no media yet                               | the last offer or answer        | stream_timeout, twice that before an answer | `no-traffic timeout`; if both parties do ICE, `unselected ICE candidate` |
+ * | disabled (port 0), no ports                | the last offer or answer        | on_hold_timeout, twice stream_timeout before an answer | `on hold timeout` |
  * | media                                      | the last packet of either party | idle_timeout    | `conntrack timeout`, the original's word |
  *
+ * Music on hold does not prolong a hold; media both ways does, as then nobody holds, whatever was offered. A stream that
+ * is one-way from the start is no hold, but looks like one.
+ * Servers let a phone ring for longer than a stream may be silent, hence the patience with offers.
  * RTCP neither keeps a stream alive nor ends it.
  * @module
  */
@@ -217,20 +221,20 @@ export class Stream implements LegOwner {
 
   deadline(): Deadline {
     const { streamTimeoutMs, onHoldTimeoutMs, idleTimeoutMs } = this.#env.timeouts;
+    const patienceMs = this.answered ? streamTimeoutMs : 2 * streamTimeoutMs;
     if (this.#sides === undefined) {
-      const waitMs = this.answered ? onHoldTimeoutMs : streamTimeoutMs; // disabled is as good as held
+      const waitMs = this.answered ? onHoldTimeoutMs : patienceMs; // disabled is as good as held
       return { atMs: this.#signalledAtMs + waitMs, status: "on hold timeout", waitMs };
     }
-    const { caller, callee } = this.#sides;
-    const mediaAtMs = Math.max(caller.rtp.lastMediaAtMs, callee.rtp.lastMediaAtMs);
+    const [callerAtMs, calleeAtMs] = [this.#sides.caller.rtp.lastMediaAtMs, this.#sides.callee.rtp.lastMediaAtMs];
+    const mediaAtMs = Math.max(callerAtMs, calleeAtMs);
     if (this.onHold && (this.#heldWhileUp || mediaAtMs !== -Infinity)) {
-      // Media may go on: music, a one-way stream, a hold that the other party refused.
-      const sinceMs = Math.max(this.#heldSinceMs, mediaAtMs);
+      const sinceMs = this.#heldWhileUp ? Math.max(this.#heldSinceMs, Math.min(callerAtMs, calleeAtMs)) : mediaAtMs;
       return { atMs: sinceMs + onHoldTimeoutMs, status: "on hold timeout", waitMs: onHoldTimeoutMs };
     }
     if (mediaAtMs === -Infinity) {
       const status = this.caller.ice && this.callee.ice ? "unselected ICE candidate" : "no-traffic timeout";
-      return { atMs: this.#signalledAtMs + streamTimeoutMs, status, waitMs: streamTimeoutMs };
+      return { atMs: this.#signalledAtMs + patienceMs, status, waitMs: patienceMs };
     }
     const atMs = Math.max(mediaAtMs, this.#signalledAtMs) + idleTimeoutMs;
     return { atMs, status: "conntrack timeout", waitMs: idleTimeoutMs };

@@ -173,6 +173,13 @@ Deno.test("Stream.deadline() without media counts from the last offer or answer 
   assertEquals(made.deadline().atMs, 5000 + streamTimeoutMs);
 });
 
+Deno.test("Stream.deadline() of an offer is twice stream_timeout, as phones may ring for long", () => {
+  const { stream: made } = stream({ answer: "" });
+  assertEquals(made.deadline().atMs, 2 * streamTimeoutMs);
+  made.confirm(3000);
+  assertEquals(made.deadline().atMs, 3000 + streamTimeoutMs);
+});
+
 Deno.test("Stream.deadline() without media blames ICE only if both parties do it (PROTOCOL §3)", () => {
   const ice = (offer: string, answer: string) =>
     stream({ offer: `audio:${CALLER}:sendrecv:ice=${offer}`, answer: `audio:${CALLEE}:sendrecv:ice=${answer}` })
@@ -211,11 +218,23 @@ Deno.test("Stream.deadline() of a silent hold is on_hold_timeout after it began,
   assertEquals(made.deadline(), expected);
 });
 
-Deno.test("Stream.deadline() of a hold with media counts from the last packet, so that none is cut (PROTOCOL §6.4)", () => {
+Deno.test("Stream.deadline() of a hold is not put off by music, but by media both ways (PROTOCOL §4)", () => {
   const { stream: made, env } = stream();
   made.update("caller", signalled(`audio:${CALLER}:sendonly`), 3000);
   env.send(made, "caller", CALLER, 7_000_000);
+  assertEquals(made.deadline().atMs, 3000 + onHoldTimeoutMs);
+  env.send(made, "callee", CALLEE, 7_000_100);
   assertEquals(made.deadline().atMs, 7_000_000 + onHoldTimeoutMs);
+});
+
+Deno.test("Stream.deadline() of a one-way stream counts from the last packet, so that none is cut (PROTOCOL §6.4)", () => {
+  const { stream: made, env } = stream({ offer: `video:${CALLER}:sendonly`, answer: `video:${CALLEE}:recvonly` });
+  env.send(made, "caller", CALLER, 9_000_000);
+  assertEquals(made.deadline(), {
+    atMs: 9_000_000 + onHoldTimeoutMs,
+    status: "on hold timeout",
+    waitMs: onHoldTimeoutMs,
+  });
 });
 
 Deno.test("Stream.deadline() of a call that was up gets the hold's patience, also if it never had media (PROTOCOL §4)", () => {
@@ -246,7 +265,8 @@ Deno.test("Stream.deadline() after a hold counts idle time from its end (PROTOCO
 
 Deno.test("Stream.deadline() of a disabled stream is that of a hold, once it is answered", () => {
   const { stream: made } = stream({ offer: "audio:192.0.2.1:0", answer: "" });
-  assertEquals(made.deadline(), { atMs: streamTimeoutMs, status: "on hold timeout", waitMs: streamTimeoutMs });
+  const offered = { atMs: 2 * streamTimeoutMs, status: "on hold timeout", waitMs: 2 * streamTimeoutMs } as const;
+  assertEquals(made.deadline(), offered);
   made.confirm(1000);
   assertEquals(made.deadline(), { atMs: 1000 + onHoldTimeoutMs, status: "on hold timeout", waitMs: onHoldTimeoutMs });
 });

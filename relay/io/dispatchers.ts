@@ -11,7 +11,7 @@ import { bracketed } from "../../src/control/media_header.ts";
 import { type Logger, withFields } from "../../src/env/log.ts";
 import type { Link, LinkHandler } from "../../src/io/link.ts";
 import { type CommandHandler, DispatcherLink } from "../dispatcher_link.ts";
-import { type DispatcherAddress, resolveDispatcher } from "./resolve.ts";
+import { type DispatcherAddress, resolveDispatcher, type Resolver } from "./resolve.ts";
 
 /** Opens a connection; `onLink` is called once it is up. Rejects with the reason if it cannot be. */
 export type Connect = (address: DispatcherAddress, onLink: (link: Link) => LinkHandler) => Promise<unknown>;
@@ -24,6 +24,7 @@ export interface DispatchersOptions {
 }
 
 export interface DispatchersEnvironment {
+  readonly resolver: Resolver;
   readonly connect: Connect;
   /** Executes a command of the dispatcher `name`. */
   handle(name: string, ...command: Parameters<CommandHandler>): string;
@@ -63,9 +64,9 @@ export class Dispatchers {
   }
 
   async #lookUp(): Promise<void> {
-    const { log } = this.#env;
+    const { log, resolver } = this.#env;
     await Promise.all(this.#options.entries.map(async (entry) => {
-      const addresses = await resolveDispatcher(entry, log);
+      const addresses = await resolveDispatcher(entry, resolver, log);
       if (addresses.length > 0) this.#resolved.set(entry, addresses);
     }));
     if (this.#closed) return;

@@ -5,42 +5,53 @@ import type { Logger } from "../../src/env/log.ts";
 
 /** A dispatcher to connect to. */
 export interface DispatcherAddress {
+  /** An IP address. */
   readonly host: string;
   readonly port: number;
 }
 
+/** Looks names up. Rejects, or gives nothing, for what does not exist. */
+export interface Resolver {
+  /** The targets of a SRV record. */
+  srvTargets(name: string): Promise<string[]>;
+  /** The address of a host. */
+  address(host: string): Promise<string>;
+}
+
 const LOOKUP_MS = 5000;
 
+/** The system's DNS and hosts file. */
+export const systemResolver: Resolver = {
+  async srvTargets(name) {
+    const records = await Deno.resolveDns(name, "SRV", { signal: AbortSignal.timeout(LOOKUP_MS) });
+    return records.map(({ target }) => target);
+  },
+  async address(host) {
+    return (await lookup(host)).address;
+  },
+};
+
 /**
- * The addresses of a configured dispatcher. A name is first taken for a SIP domain, whose `_sip._udp` SRV records
- * name its proxies (RFC 3263), then for a host; the port is always the configured one, as the record has SIP's.
- * Empty if the name cannot be resolved.
+ * The addresses of a configured dispatcher. A name is first taken for a SIP domain, whose `_sip._udp` SRV records name
+ * its proxies (RFC 3263 §4.2), then for a host; the port is always the configured one, as the record has SIP's.
+ * Empty if the name cannot be resolved just now.
  */
-export async function resolveDispatcher(entry: HostPort, log: Logger): Promise<DispatcherAddress[]> {
+export async function resolveDispatcher(
+  entry: HostPort,
+  resolver: Resolver,
+  log: Logger,
+): Promise<DispatcherAddress[]> {
   const { host, port, isAddress } = entry;
   if (isAddress) return [{ host, port }];
-  const targets = await srvTargets(host);
-  const found = await Promise.all((targets.length > 0 ? targets : [host]).map(hostAddress));
-  const addresses = found.filter((address) => address !== undefined);
+  const targets = (await resolver.srvTargets(`_sip._udp.${host}`).catch(() => []))
+    .map((target) => target.replace(/\.$/, ""))
+    .filter((target) => target !== ""); // "." means that the service is not offered (RFC 2782)
+  const found = await Promise.all(
+    (targets.length > 0 ? targets : [host]).map((name) => resolver.address(name).catch(() => undefined)),
+  );
+  const addresses = [...new Set(found.filter((address) => address !== undefined))];
   if (addresses.length === 0) {
-    log.error(`cannot resolve the dispatcher ${host}: it has neither a SRV record nor an address`);
+    log.error("cannot resolve the dispatcher: it has neither a SRV record nor an address", { dispatcher: host });
   }
-  return [...new Set(addresses)].map((address) => ({ host: address, port }));
-}
-
-async function srvTargets(domain: string): Promise<string[]> {
-  try {
-    const records = await Deno.resolveDns(`_sip._udp.${domain}`, "SRV", { signal: AbortSignal.timeout(LOOKUP_MS) });
-    return records.map(({ target }) => target.replace(/\.$/, "")).filter((target) => target !== "");
-  } catch {
-    return []; // no such record, or no DNS server: the name may still be a host
-  }
-}
-
-async function hostAddress(host: string): Promise<string | undefined> {
-  try {
-    return (await lookup(host)).address;
-  } catch {
-    return undefined;
-  }
+  return addresses.map((address) => ({ host: address, port }));
 }

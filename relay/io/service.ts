@@ -11,6 +11,7 @@ import { PortPool } from "../port_pool.ts";
 import { Relay } from "../relay.ts";
 import { createRoutableTest } from "../routable.ts";
 import { Dispatchers } from "./dispatchers.ts";
+import { systemResolver } from "./resolve.ts";
 import { openMediaSocket, type SocketCounters } from "./media_socket.ts";
 
 const TICK_MS = 100;
@@ -72,6 +73,7 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
   const dispatchers = new Dispatchers(
     { ...settings, entries: settings.dispatchers },
     {
+      resolver: systemResolver,
       connect: (address, onLink) =>
         connectTls({
           host: address.host,
