@@ -43,6 +43,7 @@ export async function listenForRequests(path: string, handle: RequestHandler, lo
   return {
     close() {
       listener.close();
+      removeQuietly(path);
       for (const conn of connections) closeQuietly(conn);
     },
   };
@@ -122,6 +123,15 @@ async function serve(conn: Deno.UnixConn, handle: RequestHandler, log: Logger): 
 
 async function writeAll(conn: Deno.UnixConn, bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length;) offset += await conn.write(bytes.subarray(offset));
+}
+
+/** So that no SIP server tries a socket on which nobody listens. */
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Deno removes it too, sooner or later
+  }
 }
 
 function closeQuietly(conn: Deno.UnixConn): void {

@@ -32,6 +32,8 @@ export class JsonLinesAccounting implements AccountingBackend {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writing;
+    // What the file would not take stands in the log at least.
+    for (const line of this.#waiting) this.#log.error(`not accounted: ${line.trimEnd()}`);
   }
 
   async #write(): Promise<void> {
