@@ -38,11 +38,18 @@ if (import.meta.main) {
     const runtimeDir = flags.runtimeDir === undefined ? defaultRuntimeDir() : paths.runtimeDir;
     const layout = await prepare(runtimeDir, flags.extra["relay-ip"] ?? defaultAddress() ?? "127.0.0.1");
     const debug = flags.debug ? ["--debug"] : [];
-    const children = [dispatcher(layout, debug), relay(layout, debug)];
+    const children: Child[] = [];
+    const allRun = () => children.every(({ running, stopped }) => running && !stopped);
+    const start = (child: Child) => {
+      children.push(child);
+      return Promise.race([child.ready, child.ended]);
+    };
     const stop = () => children.forEach((child) => child.stop());
     handleSignals({ stop, hangup: stop, toggleDebug: () => children.forEach((child) => child.signal("SIGUSR2")) });
-    await Promise.all(children.map((child) => Promise.race([child.ready, child.ended])));
-    if (children.every(({ running }) => running)) say(nextSteps(layout));
+    await start(dispatcher(layout, debug));
+    // A relay whose dispatcher is not there yet would try again only after reconnect_delay.
+    if (allRun()) await start(relay(layout, debug));
+    if (allRun()) say(nextSteps(layout));
     // One without the other is of no use, so the first that ends takes the other with it.
     const first = await Promise.race(children.map((child) => child.ended));
     const stopping = children.some(({ stopped }) => stopped);
