@@ -73,7 +73,12 @@ class SocketLink implements Link {
     let failure: string | undefined;
     this.#socket.setNoDelay(true);
     this.#socket.on("data", (chunk: Buffer) => {
-      if (this.#reason === undefined) handler.received(chunk);
+      if (this.#reason !== undefined) return;
+      try {
+        handler.received(chunk);
+      } catch (error) { // a fault of ours costs this connection, and not the calls of all others
+        this.close(`internal error: ${(error as Error).stack}`);
+      }
     });
     this.#socket.on("error", (error: Error) => failure ??= error.message);
     this.#socket.on("end", () => this.#socket.end());

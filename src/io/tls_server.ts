@@ -53,7 +53,9 @@ export async function listenTls(options: ListenTlsOptions, onLink: OnLink): Prom
     minVersion: "TLSv1.2",
   }, (socket) => acceptSecure(socket, options, onLink));
   server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-    log.warning(`TLS handshake failed: ${error.message}`, { peer: peerOf(socket, "").text });
+    // By now the TLS socket has forgotten its address; the TCP socket below it has not.
+    const { _parent: below = socket } = socket as TLSSocket & { _parent?: Socket };
+    log.warning(`TLS handshake failed: ${error.message}`, { peer: peerOf(below, "").text });
     socket.destroy();
   });
   const forget = credentials.onChange(() => server.setSecureContext(mutable(credentials)));

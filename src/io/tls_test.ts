@@ -1,10 +1,11 @@
 /** TLS between two of our ends, on loopback, with real certificates: who gets in, who does not, and why. @module */
 import { makeAuthority, makeCertificate, makeRevocationList, serialNumberOf } from "../certificates/make.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "../deps/assert.ts";
+import { PemConverter, X509CertificateGenerator } from "../deps/x509.ts";
 import { RecordingLogger } from "../../tests/support/fakes.ts";
 import { parsePassport } from "../tls/passport.ts";
 import { issueCertificate, makeCertificates, revokeCertificate } from "./certificate_files.ts";
-import { CredentialsError, loadCredentials } from "./credentials.ts";
+import { type Credentials, CredentialsError, loadCredentials } from "./credentials.ts";
 import type { Link, LinkHandler } from "./link.ts";
 import { connectTcp, connectTls } from "./tls_client.ts";
 import { listenTcp, listenTls } from "./tls_server.ts";
@@ -182,6 +183,9 @@ Deno.test("a client without a certificate, plain text and garbage get nowhere an
   const plain = await Deno.connect({ hostname: "127.0.0.1", port });
   await plain.write(new TextEncoder().encode("summary\r\n\x00\xff\xfe garbage"));
   await it.logged("TLS handshake failed");
+  const { port: plainPort } = plain.localAddr as Deno.NetAddr;
+  const failure = it.log.lines.find(({ message }) => message.includes("TLS handshake failed"))!;
+  assertEquals(failure.fields["peer"], `127.0.0.1:${plainPort}`);
   plain.close();
   const anonymous = await Deno.connectTls({
     hostname: "127.0.0.1",
@@ -195,6 +199,97 @@ Deno.test("a client without a certificate, plain text and garbage get nowhere an
   const link = await it.connect(port);
   link.send("still here");
   await it.received.until((event) => event === "server got still here");
+});
+
+Deno.test("a stranger's certificate without a subject is refused, and stops nothing", async () => {
+  await using it = await lab();
+  const port = await it.serve();
+  const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
+  const nameless = await X509CertificateGenerator.createSelfSigned({
+    name: "",
+    keys,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+  });
+  const stranger = await Deno.connectTls({
+    hostname: "127.0.0.1",
+    port,
+    caCerts: [Deno.readTextFileSync(`${it.directory}/ca.pem`)],
+    unsafelyDisableHostnameVerification: true,
+    cert: nameless.toString("pem"),
+    key: PemConverter.encode(await crypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY"),
+  });
+  await stranger.handshake().catch(() => {});
+  await it.logged('its certificate ("") is not issued by a CA of ca.pem');
+  stranger.close();
+  const link = await it.connect(port);
+  link.send("still here");
+  await it.received.until((event) => event === "server got still here");
+});
+
+const FIXTURES = new URL("../../tests/fixtures/certificates/", import.meta.url);
+
+/** Credentials that trust the CA of the fixtures too, and a certificate that it signed. */
+async function trusting(it: Lab, name: string): Promise<{ credentials: Credentials; certificate: Uint8Array }> {
+  const ca = Deno.readTextFileSync(new URL("ca.pem", FIXTURES));
+  Deno.writeTextFileSync(`${it.directory}/ca.pem`, ca, { append: true });
+  const credentials = await loadCredentials(it.directory, "relay", it.log);
+  credentials.close(); // no polling
+  const certificate = Deno.readTextFileSync(new URL(name, FIXTURES));
+  return { credentials, certificate: new Uint8Array(PemConverter.decodeFirst(certificate)) };
+}
+
+// Deno 2.9.6 takes these from anybody who has seen them: it skips the proof that the peer has their key.
+for (
+  const [name, reason] of [["version_1", /is of X\.509 version 1/], ["badly_encoded", /is encoded badly/]] as const
+) {
+  Deno.test(`a certificate of our CA is refused when TLS cannot prove that the peer has its key: ${name}`, async () => {
+    await using it = await lab();
+    const { credentials, certificate } = await trusting(it, `${name}.crt`);
+    assertMatch(credentials.refusal(certificate, undefined, NOW) ?? "accepted", reason);
+  });
+}
+
+Deno.test("a line feed in a subject does not make another attribute of what follows", async () => {
+  await using it = await lab();
+  const { credentials, certificate } = await trusting(it, "line_feed.crt"); // OU is "x\nCN=MediaProxy relay"
+  assertEquals(credentials.refusal(certificate, undefined, NOW), undefined);
+  assertEquals(
+    credentials.refusal(certificate, parsePassport("CN:MediaProxy relay"), NOW),
+    'the subject has no CN, the passport wants "MediaProxy relay"',
+  );
+});
+
+Deno.test("bytes that are no certificate are refused", async () => {
+  await using it = await lab();
+  const credentials = await loadCredentials(it.directory, "relay", it.log);
+  credentials.close();
+  assertMatch(credentials.refusal(new Uint8Array([0x30, 0x00]), undefined, NOW) ?? "accepted", /cannot be read/);
+});
+
+Deno.test("a revocation list that disappears or is empty stays in force; one that never was is a warning", async () => {
+  await using it = await lab();
+  await revokeCertificate(it.directory, `${it.directory}/dispatcher.crt`);
+  const credentials = await loadCredentials(it.directory, "relay", it.log);
+  assertEquals(it.log.messages("warning"), []);
+  const pem = Deno.readTextFileSync(`${it.directory}/dispatcher.crt`);
+  const revoked = new Uint8Array(PemConverter.decodeFirst(pem));
+  Deno.writeTextFileSync(`${it.directory}/crl.pem`, "");
+  await credentials.reloadIfChanged();
+  assertMatch(credentials.refusal(revoked, undefined, NOW) ?? "accepted", /is revoked/);
+  Deno.removeSync(`${it.directory}/crl.pem`);
+  await credentials.reloadIfChanged();
+  assertMatch(credentials.refusal(revoked, undefined, NOW) ?? "accepted", /is revoked/);
+  assertMatch(it.log.messages("error").join(), /holds no list any more/);
+  credentials.close();
+  (await loadCredentials(it.directory, "relay", it.log)).close();
+  assertMatch(it.log.messages("warning").join(), /holds no revocation list/);
+});
+
+Deno.test("a CA whose signatures Deno cannot verify is an error when it is loaded", async () => {
+  await using it = await lab();
+  Deno.copyFileSync(new URL("ca_p521.pem", FIXTURES), `${it.directory}/ca.pem`);
+  const error = await assertRejects(() => loadCredentials(it.directory, "relay", it.log), CredentialsError);
+  assertMatch(error.message, /ca\.pem: .*use a CA with P-256/);
 });
 
 Deno.test("a certificate that is revoked while its peer is connected ends the connection at the next check", async () => {

@@ -32,7 +32,7 @@ export async function listenForRequests(path: string, handle: RequestHandler, lo
     for await (const conn of listener) {
       connections.add(conn);
       serve(conn, handle, log)
-        .catch((error) => log.debug(`a SIP server's connection ended: ${error.message}`))
+        .catch((error) => logEnd(error, log))
         .finally(() => {
           connections.delete(conn);
           closeQuietly(conn);
@@ -47,6 +47,14 @@ export async function listenForRequests(path: string, handle: RequestHandler, lo
       for (const conn of connections) closeQuietly(conn);
     },
   };
+}
+
+/** A SIP server may go away in mid-request; any other end is a fault of ours, which costs this connection only. */
+function logEnd(error: Error, log: Logger): void {
+  const ordinary = error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource;
+  if (ordinary) log.debug(`a SIP server's connection ended: ${error.message}`);
+  else log.error(`internal error, a SIP server's connection is closed: ${error.stack}`);
 }
 
 function prepareDirectory(path: string): void {
