@@ -7,7 +7,8 @@
  * 2. `dispatcher.ts` (here) looks the call up in `session_index.ts`.
  * 3. A new call: `placement.ts` tries the relays that `relay_table.ts` suggests. A known one: its own relay.
  * 4. `relay_link.ts` sends the command and takes the answer, or the lack of one.
- * 5. The answer goes back, behind those of the requests before it on the same connection.
+ * 5. The end of a call goes through `endings.ts` to accounting, and to the SIP server if media stopped.
+ * 6. The answer goes back, behind those of the requests before it on the same connection.
  *
  * After a restart the index is empty. Each relay that connects is asked for its sessions, and the index is what they say.
  * @module
@@ -18,7 +19,6 @@ import {
   decodeSessions,
   decodeStatistics,
   decodeSummary,
-  type EndedSession,
   type Headers,
   isPorts,
   type Remove,
@@ -27,8 +27,8 @@ import {
 } from "../control/mod.ts";
 import type { Clock } from "../env/clock.ts";
 import { type Logger, quoted, withFields } from "../env/log.ts";
-import { randomHex, type RandomSource } from "../env/random.ts";
-import { type EndDialogRequest, endDialogRequest } from "./end_dialog.ts";
+import type { RandomSource } from "../env/random.ts";
+import { type DispatcherOutputs, Endings } from "./endings.ts";
 import { Placement } from "./placement.ts";
 import { type RelayCommand, RelayLink, type RelayLinkOptions, type RelayTransport } from "./relay_link.ts";
 import { RelayTable } from "./relay_table.ts";
@@ -39,12 +39,6 @@ export interface DispatcherOptions extends RelayLinkOptions {
   readonly cleanupExpiredSessionsAfterMs: number;
 }
 
-/** Where a dispatcher's news go. */
-export interface DispatcherOutputs {
-  account(session: EndedSession): void;
-  endDialog(request: EndDialogRequest, callId: string): void;
-}
-
 /** After a restart, removals of calls that no relay has reported yet are remembered for so long. */
 const RECOVERY_MS = 60_000;
 const MAX_REMEMBERED_REMOVALS = 10_000;
@@ -52,10 +46,9 @@ const NO_HEADERS: Headers = new Map();
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #outputs: DispatcherOutputs;
   readonly #clock: Clock;
-  readonly #random: RandomSource;
   readonly #log: Logger;
+  readonly #endings: Endings;
   readonly #index = new SessionIndex();
   readonly #relays: RelayTable;
   readonly #placements = new Set<Placement>();
@@ -67,10 +60,9 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions, outputs: DispatcherOutputs, clock: Clock, random: RandomSource, log: Logger) {
     this.#options = options;
-    this.#outputs = outputs;
     this.#clock = clock;
-    this.#random = random;
     this.#log = log;
+    this.#endings = new Endings(outputs, random, log);
     this.#relays = new RelayTable(random, log);
     this.#recoveringUntilMs = clock.nowMs() + RECOVERY_MS;
   }
@@ -209,27 +201,11 @@ export class Dispatcher {
   #ended(session: IndexedSession, json: string, log: Logger): void {
     this.#index.delete(session);
     try {
-      this.#account(decodeStatistics(json), session.dialogId, false, log);
+      this.#endings.account(decodeStatistics(json), session.dialogId, false, log);
     } catch (error) {
       if (!(error instanceof ControlSyntaxError)) throw error;
       log.error(`the statistics of the session are lost: ${error.message}`);
     }
-  }
-
-  #account(statistics: SessionStatistics, dialogId: string | undefined, expired: boolean, log: Logger): boolean {
-    const { streams } = statistics;
-    const allStreamsIce = streams.length > 0 && streams.every(({ status }) => status === "unselected ICE candidate");
-    const timedOut = expired && !allStreamsIce;
-    if (expired) {
-      log.info(allStreamsIce ? "session ended on its relay because ICE went another way" : "session did time out");
-    }
-    this.#outputs.account({
-      ...statistics,
-      dialog_id: dialogId ?? statistics.dialog_id ?? null,
-      timed_out: timedOut,
-      all_streams_ice: allStreamsIce,
-    });
-    return timedOut;
   }
 
   /** A relay has connected. Returns its link: the connection gives it what it receives, and tells it when it is closed. */
@@ -321,16 +297,7 @@ export class Dispatcher {
     this.#log.warning(`session lost, and its statistics with it: ${reason}`, { callId: session.callId });
     this.#index.delete(session);
     const hungUp = session.removeHeaders !== undefined;
-    if (session.toTags.size > 0 && !hungUp) this.#endDialog(session.dialogId, session.callId);
-  }
-
-  #endDialog(dialogId: string | undefined, callId: string): void {
-    if (dialogId === undefined) return;
-    const request = endDialogRequest(dialogId, randomHex(this.#random, 4));
-    if (request !== undefined) this.#outputs.endDialog(request, callId);
-    else {this.#log.error(`cannot end the dialog: ${quoted(dialogId)} is not a dialog id of OpenSIPS or Kamailio`, {
-        callId,
-      });}
+    if (session.toTags.size > 0 && !hungUp) this.#endings.endDialog(session.dialogId, session.callId);
   }
 
   #expired(link: RelayLink, json: string): void {
@@ -344,10 +311,10 @@ export class Dispatcher {
       return log.info("a relay that does not carry the call has dropped its session", { relay: link.transport.text });
     }
     const dialogId = session?.dialogId ?? statistics.dialog_id ?? undefined;
-    const timedOut = this.#account(statistics, dialogId, true, log);
+    const timedOut = this.#endings.account(statistics, dialogId, true, log);
     if (session !== undefined && carrier !== undefined) this.#index.expire(session, this.#clock.nowMs());
     const relayed = statistics.streams.some(({ status }) => status !== "rejected");
-    if (timedOut && to_tag !== null && relayed) this.#endDialog(dialogId, callId);
+    if (timedOut && to_tag !== null && relayed) this.#endings.endDialog(dialogId, callId);
   }
 
   #answeredLate(link: RelayLink, command: RelayCommand, headers: Headers, body: string): void {
