@@ -63,12 +63,17 @@ export class RelayTable {
     return [...this.#lost].filter(([, lostAtMs]) => lostAtMs < beforeMs).map(([link]) => link);
   }
 
-  /** The relays for a new call, best first: the preferred one if it is active, then the others in random order. */
+  /**
+   * The relays for a new call, best first: the preferred one if it is active, then the others in random order. The
+   * address that a relay calls its own says more than the one it connects from, which it may share with others.
+   */
   candidates(preferred: string | undefined, callId: string): RelayLink[] {
     const active = shuffle(this.#random, [...this.#connected].filter((link) => link.state === "active"));
     if (preferred === undefined) return active;
-    const first = active.filter((link) => link.ip === preferred || link.transport.hostname === preferred);
-    if (first.length === 0) this.#log.warning(`media_relay ${preferred} is not available, taking another`, { callId });
-    return [...first, ...active.filter((link) => !first.includes(link))];
+    const rank = (link: RelayLink) => link.ip === preferred ? 0 : link.transport.hostname === preferred ? 1 : 2;
+    if (!active.some((link) => rank(link) < 2)) {
+      this.#log.warning(`media_relay ${preferred} is not available, taking another`, { callId });
+    }
+    return active.toSorted((one, other) => rank(one) - rank(other));
   }
 }

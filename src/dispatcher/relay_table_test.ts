@@ -88,6 +88,15 @@ Deno.test("RelayTable.candidates() knows the preferred relay by the address that
   }
 });
 
+Deno.test("RelayTable.candidates() prefers the relay that calls the address its own to one that only connects from it", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const bench = new Bench(seed);
+    bench.relay("127.0.0.1", { ip: "127.0.0.5" });
+    bench.relay("127.0.0.1", { ip: "127.0.0.1" });
+    assertEquals(bench.table.candidates("127.0.0.1", "call").map(({ ip }) => ip), ["127.0.0.1", "127.0.0.5"]);
+  }
+});
+
 Deno.test("RelayTable.candidates() takes others, and says so, when the preferred relay is missing or halting", () => {
   const bench = new Bench();
   bench.relay("192.0.2.1");

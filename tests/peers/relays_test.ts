@@ -17,9 +17,10 @@ for (const style of STYLES) {
   bench.test(`${module} takes the relay that $avp(s:media_relay) names, of two behind one address`, async (bench) => {
     const other = await installRelay(bench.installation, OTHER_ADDRESS);
     await using _relay = await bench.startAnotherRelay(other);
-    // Left to chance, all of them would get it once in 32 runs.
-    await Promise.all(Array.from({ length: 5 }, async () => {
-      await using audio = await startAt(bench, style, other, other);
+    // Left to chance, all of them would get the right one once in 64 runs.
+    const places = [other, bench.installation, other, bench.installation, other, bench.installation];
+    await Promise.all(places.map(async (place) => {
+      await using audio = await startAt(bench, style, place, place);
       await exchange(audio.callerSide, audio.calleeSide);
       await audio.hangUpAndCount();
     }));

@@ -6,6 +6,9 @@ import { DEFAULT_DEADLINE_MS } from "./until.ts";
 const PROJECT = new URL("../../../", import.meta.url).pathname;
 const RELAY_PORTS = 200; // 50 streams
 
+/** No address that anything else has: neither the signalling's nor a party's. */
+const RELAY_ADDRESS = "127.0.0.9";
+
 /** A program has to be compiled before it is ready, on a machine that may be busy. */
 const START_DEADLINE_MS = 30_000;
 
@@ -42,7 +45,7 @@ export async function install(
     dispatcherSocket: `${directory}/dispatcher.sock`,
     accountingPath: `${directory}/accounting.jsonl`,
     managementPort: freeTcpPort(),
-    relayAddress: "127.0.0.1",
+    relayAddress: RELAY_ADDRESS,
     portRange: relayPorts(),
   };
   const listenPort = freeTcpPort();
