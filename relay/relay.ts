@@ -138,7 +138,7 @@ export class Relay {
       timeouts: this.#options.timeouts,
       isRoutable: this.#options.isRoutable,
       learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
-        if (leg.component === "rtp") log.info(`${how} the address of the ${party}, ${leg.remote}: ${stream}`);
+        if (leg.component === "rtp") log.info(() => `${how} the address of the ${party}, ${leg.remote}: ${stream}`);
       },
     };
     return new Session(environment, log, dispatcher, update, nowMs);
@@ -149,7 +149,7 @@ export class Relay {
     if (sameCallId === undefined) this.#sessions.set(session.callId, sameCallId = new Map());
     sameCallId.set(session.fromTag, session);
     this.#sessionCount++;
-    log.info(`session created: from-tag ${session.fromTag}`);
+    log.info(() => `session created: from-tag ${session.fromTag}`);
   }
 
   /** The tags may stand either way round: the callee's requests have them swapped. */
@@ -186,7 +186,8 @@ export class Relay {
     for (const stream of statistics.streams) {
       this.#endedBytes += stream.caller_bytes + stream.callee_bytes;
       this.#log.info(
-        `${stream.media_type} stream: caller_bytes=${stream.caller_bytes}, callee_bytes=${stream.callee_bytes}, ` +
+        () =>
+          `${stream.media_type} stream: caller_bytes=${stream.caller_bytes}, callee_bytes=${stream.callee_bytes}, ` +
           `caller_packets=${stream.caller_packets}, callee_packets=${stream.callee_packets}, ${stream.status}`,
         { callId: session.callId },
       );

@@ -91,7 +91,7 @@ export class Session {
     } else if (update.cseq > this.#lastCseq[transactionOf] && signalled.length > 0) {
       streams = this.#offer({ transactionOf, cseq: update.cseq, offerer: party }, signalled, nowMs).streams;
     } else {
-      this.#log.info(`CSeq ${update.cseq} of the ${transactionOf} is older than what is known, ignoring its SDP`);
+      this.#log.info(() => `CSeq ${update.cseq} of the ${transactionOf} is older than what is known, ignoring its SDP`);
     }
     this.#remember(update, party, nowMs);
     return this.#ports(streams, party, update.media);
@@ -141,7 +141,7 @@ export class Session {
     for (const stream of streams) {
       const offer = kept.get(stream);
       const change = offer === undefined ? "proposed" : stream.update(exchange.offerer, offer, nowMs);
-      this.#log.debug(`${change} stream: ${stream}`);
+      this.#log.debug(() => `${change} stream: ${stream}`);
     }
     for (const stream of this.#pending()) {
       if (!kept.has(stream)) this.#end(stream, "closed", nowMs);
@@ -162,7 +162,7 @@ export class Session {
       const offer = offers[index];
       if (!stream.alive || offer === undefined || offer.media.type !== stream.type) return;
       const change = stream.update(party, offer, nowMs);
-      if (change === "updating") this.#log.info(`updating stream: ${stream}`);
+      if (change === "updating") this.#log.info(() => `updating stream: ${stream}`);
     });
   }
 
@@ -171,7 +171,7 @@ export class Session {
     if (calleeTag !== undefined && this.toTag !== undefined && calleeTag !== this.toTag) {
       // Callers keep the first of several callees that answer; the media stay with it.
       if (this.#laterAnswers.size < MAX_BRANCHES) this.#laterAnswers.set(calleeTag, answers);
-      this.#log.info(`to-tag ${calleeTag} answered after ${this.toTag}, the media stay with the first`);
+      this.#log.info(() => `to-tag ${calleeTag} answered after ${this.toTag}, the media stay with the first`);
       return;
     }
     const mismatch = answers.find((answer, index) => {
@@ -201,11 +201,13 @@ export class Session {
       stream.confirm(nowMs);
       if (answer === undefined || answer.media.port === 0) {
         const { disabled } = stream[exchange.offerer];
-        this.#log.info(`${answer === undefined ? "removed" : disabled ? "disabled" : "rejected"} stream: ${stream}`);
+        this.#log.info(() =>
+          `${answer === undefined ? "removed" : disabled ? "disabled" : "rejected"} stream: ${stream}`
+        );
         stream.close(disabled ? "closed" : "rejected", nowMs);
       } else {
         const change = stream.update(party, answer, nowMs);
-        this.#log.info(`${change} stream: ${stream}`);
+        this.#log.info(() => `${change} stream: ${stream}`);
       }
     });
   }
@@ -259,7 +261,7 @@ export class Session {
   #expireStream(stream: Stream, { status, waitMs }: Deadline, nowMs: number): void {
     this.#timedOut = true;
     stream.close(status, nowMs, waitMs);
-    this.#log.info(`stream expired after ${waitMs / 1000} s: ${status}: ${stream}`);
+    this.#log.info(() => `stream expired after ${waitMs / 1000} s: ${status}: ${stream}`);
   }
 
   /** Ends all streams. */

@@ -11,6 +11,9 @@ export class LineFault {
   constructor(readonly reason: "too long" | "not UTF-8") {}
 }
 
+/** What the decoder puts in the place of bytes that are not UTF-8. */
+const REPLACEMENT = "\uFFFD";
+
 /**
  * Splits a stream into lines.
  *
@@ -39,22 +42,22 @@ export class LineFramer {
 
   /** The lines that `chunk` completes, without their line ends. `chunk` is not kept. */
   push(chunk: Uint8Array): (string | LineFault)[] {
-    const parts = this.#decoder.decode(chunk, { stream: true }).split("\n");
+    const text = this.#decoder.decode(chunk, { stream: true });
     const lines: (string | LineFault)[] = [];
-    const last = parts.length - 1;
-    for (let index = 0; index < last; index++) {
-      const text = index === 0 ? this.#rest + parts[0] : parts[index]!;
-      if (index === 0) this.#rest = "";
+    let start = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+      const line = text.slice(start, end);
+      start = end + 1;
       if (this.#skipping) {
         this.#skipping = false; // its fault was reported when it grew too long
       } else {
-        lines.push(this.#finish(text));
+        lines.push(this.#finish(this.#rest === "" ? line : this.#rest + line));
+        this.#rest = "";
       }
     }
-    this.#rest += parts[last];
-    if (this.#skipping) {
-      this.#rest = "";
-    } else if (this.#rest.length > this.#maxLineLength + (this.#rest.endsWith("\r") ? 1 : 0)) { // it may be the CR of CRLF
+    // Only what is new is looked through, however long the rest has grown.
+    if (!this.#skipping) this.#rest += text.slice(start);
+    if (this.#rest.length > this.#maxLineLength + (this.#rest.endsWith("\r") ? 1 : 0)) { // it may be the CR of CRLF
       this.#rest = "";
       this.#skipping = true;
       lines.push(new LineFault("too long"));
@@ -65,6 +68,6 @@ export class LineFramer {
   #finish(text: string): string | LineFault {
     const line = text.endsWith("\r") ? text.slice(0, -1) : text;
     if (line.length > this.#maxLineLength) return new LineFault("too long");
-    return line.includes("\uFFFD") ? new LineFault("not UTF-8") : line;
+    return line.includes(REPLACEMENT) ? new LineFault("not UTF-8") : line;
   }
 }

@@ -25,6 +25,8 @@ export interface MediaDescription {
   readonly ice: boolean;
 }
 
+/** The one spelling of an IPv4 address that everybody reads alike: no leading zeros, which some take for octal. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 /** As many m= lines as the SIP server's module will look at (PROTOCOL 2). */
 const MAX_STREAMS = 32;
 const STREAM = /^([A-Za-z0-9._+-]{1,32}):(.{2,64}?):(\d{1,5})(?::(sendrecv|sendonly|recvonly|inactive)(?::([^:]*))?)?$/;
@@ -77,7 +79,7 @@ export function serializeMediaHeader(streams: readonly MediaDescription[]): stri
  * IPv6, IPv4-mapped as IPv4. `undefined` if it is none.
  */
 export function canonicalAddress(text: string): string | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
+  if (IPV4.test(text)) return text;
   const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
   if (!bare.includes(":") || bare.includes("%") || !ipaddr.IPv6.isValid(bare)) return undefined;
   return ipaddr.process(bare).toString();

@@ -14,21 +14,30 @@ export interface LogFields {
   readonly [name: string]: string | number | boolean | undefined;
 }
 
+/** A line, or what makes it: a function is called only if the line is written. */
+export type LogMessage = string | (() => string);
+
 /** Writes one line per call. Never throws. */
 export interface Logger {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warning(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  /** Whether lines of this level are written. */
+  isEnabled(level: LogLevel): boolean;
+  debug(message: LogMessage, fields?: LogFields): void;
+  info(message: LogMessage, fields?: LogFields): void;
+  warning(message: LogMessage, fields?: LogFields): void;
+  error(message: LogMessage, fields?: LogFields): void;
 }
 
 /** A logger that adds `fields` to every line. */
 export function withFields(logger: Logger, fields: LogFields): Logger {
+  const at = (level: LogLevel) => (message: LogMessage, more?: LogFields) => {
+    if (logger.isEnabled(level)) logger[level](message, { ...fields, ...more });
+  };
   return {
-    debug: (message, more) => logger.debug(message, { ...fields, ...more }),
-    info: (message, more) => logger.info(message, { ...fields, ...more }),
-    warning: (message, more) => logger.warning(message, { ...fields, ...more }),
-    error: (message, more) => logger.error(message, { ...fields, ...more }),
+    isEnabled: (level) => logger.isEnabled(level),
+    debug: at("debug"),
+    info: at("info"),
+    warning: at("warning"),
+    error: at("error"),
   };
 }
 

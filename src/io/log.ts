@@ -8,7 +8,7 @@
  * @module
  */
 import { configureSync, getLogger, type LogRecord } from "../deps/logtape.ts";
-import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from "../env/log.ts";
+import { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage } from "../env/log.ts";
 
 export type LogFormat = "text" | "json";
 
@@ -39,16 +39,22 @@ export function createLog(configured: LogLevel, format: LogFormat): ProgramLog {
   });
   const logger = getLogger("mediaproxy");
   let level = configured;
-  const enabled = (wanted: LogLevel) => LOG_LEVELS.indexOf(wanted) >= LOG_LEVELS.indexOf(level);
+  const isEnabled = (wanted: LogLevel) => LOG_LEVELS.indexOf(wanted) >= LOG_LEVELS.indexOf(level);
+  const at =
+    (wanted: LogLevel, method: "debug" | "info" | "warn" | "error") => (message: LogMessage, fields?: LogFields) => {
+      if (!isEnabled(wanted)) return;
+      // The message is given as a property, because LogTape reads braces in a message as placeholders.
+      logger[method]("{message}", { ...fields, message: typeof message === "string" ? message : message() });
+    };
   return {
     get level() {
       return level;
     },
-    // The message is given as a property, because LogTape reads braces in a message as placeholders.
-    debug: (message, fields) => enabled("debug") && logger.debug("{message}", { ...fields, message }),
-    info: (message, fields) => enabled("info") && logger.info("{message}", { ...fields, message }),
-    warning: (message, fields) => enabled("warning") && logger.warn("{message}", { ...fields, message }),
-    error: (message, fields) => enabled("error") && logger.error("{message}", { ...fields, message }),
+    isEnabled,
+    debug: at("debug", "debug"),
+    info: at("info", "info"),
+    warning: at("warning", "warn"),
+    error: at("error", "error"),
     toggleDebug: () => level = level === "debug" ? (configured === "debug" ? "info" : configured) : "debug",
     flush: () => writer.flush(),
   };

@@ -1,6 +1,6 @@
 /** Clock, randomness and log for tests. @module */
 import type { Clock } from "../../src/env/clock.ts";
-import type { LogFields, Logger, LogLevel } from "../../src/env/log.ts";
+import type { LogFields, Logger, LogLevel, LogMessage } from "../../src/env/log.ts";
 import type { RandomSource } from "../../src/env/random.ts";
 
 /** A clock that moves only when told. */
@@ -45,17 +45,23 @@ export interface LogLine {
 /** A log that remembers its lines. */
 export class RecordingLogger implements Logger {
   readonly lines: LogLine[] = [];
-  debug(message: string, fields: LogFields = {}): void {
-    this.lines.push({ level: "debug", message, fields });
+  isEnabled(): boolean {
+    return true;
   }
-  info(message: string, fields: LogFields = {}): void {
-    this.lines.push({ level: "info", message, fields });
+  debug(message: LogMessage, fields: LogFields = {}): void {
+    this.#add("debug", message, fields);
   }
-  warning(message: string, fields: LogFields = {}): void {
-    this.lines.push({ level: "warning", message, fields });
+  info(message: LogMessage, fields: LogFields = {}): void {
+    this.#add("info", message, fields);
   }
-  error(message: string, fields: LogFields = {}): void {
-    this.lines.push({ level: "error", message, fields });
+  warning(message: LogMessage, fields: LogFields = {}): void {
+    this.#add("warning", message, fields);
+  }
+  error(message: LogMessage, fields: LogFields = {}): void {
+    this.#add("error", message, fields);
+  }
+  #add(level: LogLevel, message: LogMessage, fields: LogFields): void {
+    this.lines.push({ level, message: typeof message === "string" ? message : message(), fields });
   }
   /** The messages at `level` or, without it, all. */
   messages(level?: LogLevel): string[] {

@@ -17,7 +17,7 @@ export interface ManagementAddress {
 const TIMEOUT_MS = 10_000;
 /** A dispatcher with many relays lists many sessions. */
 const MAX_ANSWER_LENGTH = 256 * 1024 * 1024;
-const SILENT: Logger = { debug() {}, info() {}, warning() {}, error() {} };
+const SILENT: Logger = { isEnabled: () => false, debug() {}, info() {}, warning() {}, error() {} };
 
 /**
  * Sends `command` and returns the line that answers it.
