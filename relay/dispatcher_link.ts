@@ -4,7 +4,8 @@
  * A ping leaves every keepalive_interval; after three without a pong the connection is taken for dead, whatever TCP says.
  * @module
  */
-import { type Headers, type Request, RequestFramer, RequestSyntaxError } from "../src/control/request.ts";
+import type { Headers } from "../src/control/headers.ts";
+import { type Request, RequestFramer, RequestSyntaxError } from "../src/control/request.ts";
 import type { SessionStatistics } from "../src/control/statistics.ts";
 import { type Logger, quoted } from "../src/env/log.ts";
 

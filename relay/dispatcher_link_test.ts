@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "../src/deps/assert.ts";
 import { fc } from "../src/deps/fast_check.ts";
-import { type Headers, serializeRequest } from "../src/control/request.ts";
+import type { Headers } from "../src/control/headers.ts";
+import { serializeRequest } from "../src/control/request.ts";
 import { RecordingLogger } from "../tests/support/fakes.ts";
 import { removeHeaders } from "../tests/support/control_messages.ts";
 import { DispatcherLink } from "./dispatcher_link.ts";
@@ -24,7 +25,7 @@ function link(handle: (command: string, headers: Headers) => string = (command) 
 Deno.test("DispatcherLink.received() answers a command with its sequence number, in one write (PROTOCOL §3)", () => {
   const commands: [string, Headers][] = [];
   const { receive, sent } = link((command, headers) => {
-    commands.push([command, headers]);
+    commands.push([command, new Map(headers)]);
     return "{}";
   });
   receive(serializeRequest("remove 17", removeHeaders()));

@@ -18,7 +18,7 @@
 import { decodeRemove, decodeUpdate, type Remove, type Update } from "../src/control/commands.ts";
 import { ControlSyntaxError } from "../src/control/errors.ts";
 import { serializePorts } from "../src/control/relay_reply.ts";
-import type { Headers } from "../src/control/request.ts";
+import type { Headers } from "../src/control/headers.ts";
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";

@@ -1,7 +1,7 @@
 /** The commands with their headers decoded: `update` and `remove` (PROTOCOL 1). @module */
 import { ControlSyntaxError } from "./errors.ts";
 import { type MediaDescription, parseMediaHeader } from "./media_header.ts";
-import type { Headers } from "./request.ts";
+import type { Headers } from "./headers.ts";
 import { parseSignalingIp, type SignalingIp } from "./signaling_ip.ts";
 
 /** An SDP offer or answer, or the news that a call was answered without SDP. */

@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "../deps/assert.ts";
 import { decodeRemove, decodeUpdate } from "./commands.ts";
 import { ControlSyntaxError } from "./errors.ts";
-import type { Headers } from "./request.ts";
+import type { Headers } from "./headers.ts";
 
 /** The least that an `update` needs. */
 const NEEDED = { type: "request", call_id: "call", cseq: "1", from_tag: "caller" };

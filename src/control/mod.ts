@@ -4,7 +4,7 @@
  *
  * A request on its way:
  * 1. `line_framer.ts`: bytes to lines, with limits.
- * 2. `request.ts`: lines to a command with headers.
+ * 2. `request.ts`: lines to a command with `headers.ts`.
  * 3. `commands.ts`: the headers of `update` and `remove`, with `media_header.ts` and `signaling_ip.ts`.
  * 4. `relay_reply.ts`: a relay's lines, and the answer with the ports.
  * 5. `statistics.ts`: the JSON of sessions and relays.
@@ -12,6 +12,7 @@
  */
 export * from "./commands.ts";
 export * from "./errors.ts";
+export * from "./headers.ts";
 export * from "./line_framer.ts";
 export * from "./media_header.ts";
 export * from "./relay_reply.ts";

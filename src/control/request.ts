@@ -8,15 +8,13 @@
  * @module
  */
 import { ControlSyntaxError } from "./errors.ts";
+import { HeaderLines, type Headers } from "./headers.ts";
 import { LineFault, LineFramer } from "./line_framer.ts";
 
 /** The SIP server's own buffer for a request is 8,192 bytes; this leaves room for any number of streams. */
 const MAX_LINE_LENGTH = 16 * 1024;
 const MAX_HEADERS = 64;
-const NO_HEADERS: Headers = new Map();
-
-/** Header names to values, as received; an empty value means that the header is absent, and is left out. */
-export type Headers = ReadonlyMap<string, string>;
+const NO_HEADERS = new HeaderLines([]);
 
 export interface Request {
   /** The first line: `update`, or `update 17` between dispatcher and relay. */
@@ -39,7 +37,7 @@ export class RequestSyntaxError extends ControlSyntaxError {
 export class RequestFramer {
   readonly #lines = new LineFramer(MAX_LINE_LENGTH);
   #command = "";
-  #headers = new Map<string, string>();
+  #headers: string[] = [];
   #fault = "";
   #started = false;
   readonly #loneLines: ReadonlySet<string>;
@@ -71,24 +69,24 @@ export class RequestFramer {
       this.#fault ||= `a line is ${line.reason}`;
     } else if (first) {
       this.#command = line;
-    } else if (this.#headers.size >= MAX_HEADERS) {
+    } else if (this.#headers.length >= MAX_HEADERS) {
       this.#fault ||= `more than ${MAX_HEADERS} headers`;
     } else {
       const colon = line.indexOf(": ");
       if (colon <= 0) {
         this.#fault ||= `${JSON.stringify(line.slice(0, 80))} is not a header`;
-      } else if (colon + 2 < line.length) {
-        this.#headers.set(line.slice(0, colon), line.slice(colon + 2));
+      } else if (colon + 2 < line.length) { // an empty value means that the header is absent
+        this.#headers.push(line);
       }
     }
   }
 
   #finish(): Request | RequestSyntaxError {
     const command = this.#command;
-    const headers = this.#headers;
+    const headers = new HeaderLines(this.#headers);
     const fault = this.#fault;
     this.#command = "";
-    this.#headers = new Map();
+    this.#headers = [];
     this.#fault = "";
     this.#started = false;
     return fault === "" ? { command, headers } : new RequestSyntaxError(`Cannot parse the request: ${fault}`, command);
@@ -97,6 +95,7 @@ export class RequestFramer {
 
 /** A request as it goes over the wire, for both wires. */
 export function serializeRequest(command: string, headers: Headers): string {
+  if (headers instanceof HeaderLines) return `${command}\r\n${headers.serialize()}\r\n`;
   let text = `${command}\r\n`;
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
   return `${text}\r\n`;

@@ -54,7 +54,7 @@ Deno.test("RequestFramer takes requests without headers, and skips empty lines b
 Deno.test("RequestFramer takes a header with an empty value as absent (PROTOCOL 1)", () => {
   const [request] = frame("update\r\ncall_id: a\r\nto_tag: \r\ndialog_id: \r\n\r\n");
   assert(request !== undefined && !(request instanceof RequestSyntaxError));
-  assertEquals([...request.headers.keys()], ["call_id"]);
+  assertEquals(Array.from(request.headers, ([name]) => name), ["call_id"]);
 });
 
 Deno.test("RequestFramer keeps colons and spaces of a value", () => {
@@ -98,7 +98,7 @@ Deno.test("RequestFramer takes 64 headers", () => {
   const headers = Array.from({ length: 64 }, (_, index) => `h${index}: v\r\n`).join("");
   const [request] = frame(`update\r\n${headers}\r\n`);
   assert(request !== undefined && !(request instanceof RequestSyntaxError));
-  assertEquals(request.headers.size, 64);
+  assertEquals([...request.headers].length, 64);
 });
 
 Deno.test("RequestFramer cuts what it quotes", () => {

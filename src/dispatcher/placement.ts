@@ -9,7 +9,7 @@
 import { decodeUpdate } from "../control/commands.ts";
 import { ControlSyntaxError } from "../control/errors.ts";
 import { isPorts } from "../control/relay_reply.ts";
-import type { Headers } from "../control/request.ts";
+import type { Headers } from "../control/headers.ts";
 import type { Clock } from "../env/clock.ts";
 import { type Logger, quoted } from "../env/log.ts";
 import type { RelayLink, RelayResult } from "./relay_link.ts";

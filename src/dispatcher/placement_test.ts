@@ -1,6 +1,6 @@
 import { assertEquals } from "../deps/assert.ts";
 import { fc } from "../deps/fast_check.ts";
-import type { Headers } from "../control/request.ts";
+import type { Headers } from "../control/headers.ts";
 import { offer, PORTS } from "../../tests/support/dispatcher_bench.ts";
 import { FakeRelay } from "../../tests/support/fake_relay.ts";
 import { FakeClock, RecordingLogger } from "../../tests/support/fakes.ts";

@@ -12,7 +12,8 @@
 import { ControlSyntaxError } from "../control/errors.ts";
 import { LineFault, LineFramer } from "../control/line_framer.ts";
 import { parseRelayLine } from "../control/relay_reply.ts";
-import { type Headers, serializeRequest } from "../control/request.ts";
+import type { Headers } from "../control/headers.ts";
+import { serializeRequest } from "../control/request.ts";
 import type { Clock } from "../env/clock.ts";
 import { type Logger, quoted, withFields } from "../env/log.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "../deps/assert.ts";
 import { fc } from "../deps/fast_check.ts";
-import type { Headers } from "../control/request.ts";
+import type { Headers } from "../control/headers.ts";
 import { FakeRelay, LINK_OPTIONS } from "../../tests/support/fake_relay.ts";
 import { FakeClock, RecordingLogger } from "../../tests/support/fakes.ts";
 import type { RelayCommand, RelayResult } from "./relay_link.ts";

@@ -5,7 +5,7 @@
  * with the tags swapped, as they stand in the callee's requests.
  * @module
  */
-import type { Headers } from "../control/request.ts";
+import type { Headers } from "../control/headers.ts";
 import type { RelayLink } from "./relay_link.ts";
 
 /** A call's session, from the first `update` until it is removed, and for a while after it expired. */

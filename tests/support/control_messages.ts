@@ -1,5 +1,5 @@
 /** The requests of a SIP server, as its module writes them (PROTOCOL 1). @module */
-import type { Headers } from "../../src/control/request.ts";
+import type { Headers } from "../../src/control/headers.ts";
 
 export interface UpdateFields {
   readonly type?: "request" | "reply";

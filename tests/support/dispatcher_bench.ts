@@ -1,6 +1,6 @@
 /** A dispatcher with everything around it played by the test. @module */
 import type { EndedSession, SessionStatistics, StreamStatistics } from "../../src/control/statistics.ts";
-import type { Headers } from "../../src/control/request.ts";
+import type { Headers } from "../../src/control/headers.ts";
 import { Dispatcher } from "../../src/dispatcher/dispatcher.ts";
 import { FakeRelay, LINK_OPTIONS } from "./fake_relay.ts";
 import { FakeClock, RecordingLogger, seededRandom } from "./fakes.ts";

@@ -1,5 +1,6 @@
 /** A relay that a test plays: it remembers what it was told, and answers what and when the test wants. @module */
-import { type Headers, RequestFramer, RequestSyntaxError } from "../../src/control/request.ts";
+import type { Headers } from "../../src/control/headers.ts";
+import { RequestFramer, RequestSyntaxError } from "../../src/control/request.ts";
 import type { Dispatcher } from "../../src/dispatcher/dispatcher.ts";
 import { RelayLink, type RelayLinkOutputs, type RelayTransport } from "../../src/dispatcher/relay_link.ts";
 import type { Clock } from "../../src/env/clock.ts";
@@ -97,7 +98,7 @@ export class FakeRelay implements RelayTransport {
         continue;
       }
       const [name = "", sequence = ""] = request.command.split(" ");
-      const order = { name, sequence, headers: request.headers };
+      const order = { name, sequence, headers: new Map(request.headers) };
       this.orders.push(order);
       this.#unanswered.push(order);
     }

@@ -3,7 +3,7 @@ import type { Verdict } from "../../relay/leg.ts";
 import { PortPool } from "../../relay/port_pool.ts";
 import { Relay, type RelayOptions } from "../../relay/relay.ts";
 import type { Party } from "../../relay/stream.ts";
-import type { Headers } from "../../src/control/request.ts";
+import type { Headers } from "../../src/control/headers.ts";
 import type { SessionStatistics } from "../../src/control/statistics.ts";
 import { FakeSockets } from "./fake_sockets.ts";
 import { FakeClock, RecordingLogger } from "./fakes.ts";

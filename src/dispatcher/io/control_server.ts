@@ -108,15 +108,10 @@ function listen(path: string): Deno.UnixListener {
 }
 
 async function serve(conn: Deno.UnixConn, handle: RequestHandler, log: Logger): Promise<void> {
-  const encoder = new TextEncoder();
-  let lastWrite: Promise<unknown> = Promise.resolve();
+  const writer = new AnswerWriter(conn, log);
   let drained = () => {};
   const connection = new ControlConnection(handle, (text) => {
-    const bytes = encoder.encode(text);
-    // One write after the other: a short write is followed by its rest, not by the next answer.
-    lastWrite = lastWrite.then(() => writeAll(conn, bytes)).catch((error) => {
-      log.debug(`a SIP server did not wait for its answer: ${error.message}`);
-    });
+    writer.write(text);
     if (connection.pendingCount < MAX_PENDING) drained();
   }, log);
   const buffer = new Uint8Array(BUFFER_BYTES);
@@ -126,11 +121,43 @@ async function serve(conn: Deno.UnixConn, handle: RequestHandler, log: Logger): 
     connection.received(buffer.subarray(0, count));
     if (connection.pendingCount >= MAX_PENDING) await new Promise<void>((resolve) => drained = resolve);
   }
-  await lastWrite;
+  await writer.finished;
 }
 
-async function writeAll(conn: Deno.UnixConn, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length;) offset += await conn.write(bytes.subarray(offset));
+/** One write after the other: a short write is followed by its rest, not by the next answer. */
+class AnswerWriter {
+  readonly #conn: Deno.UnixConn;
+  readonly #log: Logger;
+  readonly #encoder = new TextEncoder();
+  #waiting = "";
+  #busy = false;
+  /** Settles when what was given has been written. */
+  finished: Promise<void> = Promise.resolve();
+
+  constructor(conn: Deno.UnixConn, log: Logger) {
+    this.#conn = conn;
+    this.#log = log;
+  }
+
+  write(text: string): void {
+    this.#waiting += text;
+    if (!this.#busy) this.finished = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#busy = true;
+    try {
+      while (this.#waiting !== "") {
+        const bytes = this.#encoder.encode(this.#waiting);
+        this.#waiting = "";
+        for (let offset = 0; offset < bytes.length;) offset += await this.#conn.write(bytes.subarray(offset));
+      }
+    } catch (error) {
+      this.#waiting = "";
+      this.#log.debug(() => `a SIP server did not wait for its answer: ${(error as Error).message}`);
+    }
+    this.#busy = false;
+  }
 }
 
 /** So that no SIP server tries a socket on which nobody listens. */
