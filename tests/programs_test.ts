@@ -24,6 +24,25 @@ async function run(...args: string[]): Promise<Output> {
   return { code, out: decode(stdout), err: decode(stderr) };
 }
 
+/** Sends an `update` to a dispatcher, and returns its answer. */
+async function ask(path: string, type: string, toTag: string): Promise<string> {
+  const conn = await Deno.connect({ transport: "unix", path });
+  const lines = [
+    "update",
+    `type: ${type}`,
+    "call_id: programs@test",
+    "cseq: 1",
+    "from_tag: caller",
+    `to_tag: ${toTag}`,
+    "media: audio:127.0.0.1:6000:sendrecv:ice=no",
+  ];
+  await conn.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+  const buffer = new Uint8Array(1000);
+  const count = await conn.read(buffer);
+  conn.close();
+  return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+}
+
 Deno.test("VERSION is the version of deno.json", () => {
   const { version } = JSON.parse(Deno.readTextFileSync(`${PROJECT}deno.json`));
   assertEquals(VERSION, version);
@@ -140,8 +159,12 @@ listen_management = 127.0.0.1:${management}
     assertMatch(summary.out, /^RELAY +STATUS.*\n127\.0\.0\.1 +active/);
     const json = await run("-A", "src/bin/ctl.ts", "summary", "--json", ...files);
     assertEquals(JSON.parse(json.out)[0].port_range, `${firstPort}:${firstPort + 20}`);
-    relay.signal("SIGTERM");
+    const ports = await ask(`${directory}/dispatcher.sock`, "request", "callee");
+    assertMatch(ports, /^127\.0\.0\.1 \d+\r\n$/);
+    await ask(`${directory}/dispatcher.sock`, "reply", "callee");
+    relay.signal("SIGTERM"); // ends its calls, and reports them
     assertEquals((await relay.ended()).code, 0, relay.tail());
+    await dispatcher.line(/\[programs@test\] session did time out/);
     dispatcher.signal("SIGTERM");
     assertEquals((await dispatcher.ended()).code, 0, dispatcher.tail());
   } finally {
