@@ -1,0 +1,111 @@
+/** Our dispatcher and relay, as processes of their own with a configuration of their own. @module */
+import { makeCertificates } from "../../../src/io/certificate_files.ts";
+import { PeerProcess } from "../../peers/support/process.ts";
+import { freeTcpPort } from "../../peers/support/ports.ts";
+import { until } from "../../peers/support/until.ts";
+
+const PROJECT = new URL("../../../", import.meta.url).pathname;
+const START_DEADLINE_MS = 60_000;
+/** Longer than any run, because the generator's calls are silent most of the time. */
+const NEVER_SECONDS = 86_400;
+
+export interface ProgramsOptions {
+  /** As in the configuration. */
+  readonly portRange: string;
+  readonly portRestTimeSeconds: number;
+  /** What to put before the relay's command line. */
+  readonly relayPrefix?: readonly string[];
+  /** Flags of `deno run` for the relay. */
+  readonly relayDenoFlags?: readonly string[];
+}
+
+/** A dispatcher with one relay. */
+export interface Programs extends AsyncDisposable {
+  readonly dispatcher: PeerProcess;
+  readonly relay: PeerProcess;
+  readonly socketPath: string;
+}
+
+/** Starts both and waits until the relay has found the dispatcher. */
+export async function startPrograms(options: ProgramsOptions): Promise<Programs> {
+  await using undo = new AsyncDisposableStack();
+  const directory = await Deno.makeTempDir({ prefix: "mediaproxy-bench-" });
+  const remove = () => Deno.removeSync(directory, { recursive: true });
+  globalThis.addEventListener("unload", remove); // also when the run is interrupted
+  undo.defer(() => {
+    globalThis.removeEventListener("unload", remove);
+    remove();
+  });
+  await makeCertificates(`${directory}/tls`);
+  const managementPort = freeTcpPort();
+  const configPath = `${directory}/config.ini`;
+  Deno.writeTextFileSync(configPath, configuration(options, directory, managementPort));
+  const flags = ["--config", configPath, "--runtime-dir", directory];
+  const dispatcher = undo.use(await startProgram("dispatcher", [], [], ["src/bin/dispatcher.ts", ...flags]));
+  const { relayPrefix = [], relayDenoFlags = [] } = options;
+  const relay = undo.use(await startProgram("relay", relayPrefix, relayDenoFlags, ["relay/main.ts", ...flags]));
+  await until(
+    () => `the relay to join the dispatcher\n${dispatcher.tail()}\n${relay.tail()}`,
+    async () => (await relayCount(managementPort)) === 1,
+    START_DEADLINE_MS,
+  );
+  const owned = undo.move();
+  return {
+    dispatcher,
+    relay,
+    socketPath: `${directory}/dispatcher.sock`,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function configuration(options: ProgramsOptions, directory: string, managementPort: number): string {
+  const listenPort = freeTcpPort();
+  return `[Relay]
+dispatchers = 127.0.0.1:${listenPort}
+relay_ip = 127.0.0.1
+port_range = ${options.portRange}
+port_rest_time = ${options.portRestTimeSeconds}
+stream_timeout = ${NEVER_SECONDS}
+idle_timeout = ${NEVER_SECONDS}
+reconnect_delay = 1
+log_level = WARNING
+
+[Dispatcher]
+socket_path = ${directory}/dispatcher.sock
+listen = 127.0.0.1:${listenPort}
+listen_management = 127.0.0.1:${managementPort}
+management_use_tls = no
+log_level = WARNING
+
+[TLS]
+certs_path = ${directory}/tls
+`;
+}
+
+async function startProgram(
+  name: string,
+  prefix: readonly string[],
+  denoFlags: readonly string[],
+  args: readonly string[],
+): Promise<PeerProcess> {
+  const [command, ...rest] = [...prefix, Deno.execPath(), "run", "-A", "--no-prompt", ...denoFlags, ...args];
+  const process = new PeerProcess(name, command!, rest, { cwd: PROJECT });
+  try {
+    await process.line(/\bready\b/, 0, START_DEADLINE_MS);
+    return process;
+  } catch (cause) {
+    await process.stop();
+    throw new Error(`Cannot start the ${name}\n${process.tail()}`, { cause });
+  }
+}
+
+async function relayCount(managementPort: number): Promise<number> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: managementPort });
+  await conn.write(new TextEncoder().encode("summary\r\n"));
+  let text = "";
+  for await (const chunk of conn.readable.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.endsWith("\r\n")) break;
+  }
+  return (JSON.parse(text) as unknown[]).length;
+}
