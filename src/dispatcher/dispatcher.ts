@@ -51,7 +51,7 @@ export class Dispatcher {
   readonly #endings: Endings;
   readonly #index = new SessionIndex();
   readonly #relays: RelayTable;
-  readonly #placements = new Set<Placement>();
+  readonly #placements: Placement[] = [];
   readonly #recoveringUntilMs: number;
   /** Whether any relay has said what it carries. */
   #anyReported = false;
@@ -120,7 +120,7 @@ export class Dispatcher {
     const session = new IndexedSession(call.callId, call.fromTag, headers.get("dialog_id"));
     this.#index.add(session);
     const finish = (text: string) => {
-      this.#placements.delete(placement);
+      this.#placements.splice(this.#placements.indexOf(placement), 1);
       answer(text);
       for (const next of session.waiting.splice(0)) next();
     };
@@ -129,7 +129,7 @@ export class Dispatcher {
       this.#relays.candidates(headers.get("media_relay"), call.callId),
       {
         placed: (relay, ports) => {
-          this.#index.assign(session, relay);
+          session.relay = relay;
           if (headers.get("type") === "reply" && call.toTag !== undefined) session.toTags.add(call.toTag);
           finish(ports);
         },
@@ -142,7 +142,7 @@ export class Dispatcher {
       this.#clock,
       log,
     );
-    this.#placements.add(placement);
+    this.#placements.push(placement);
     placement.tryNext();
   }
 
@@ -274,7 +274,7 @@ export class Dispatcher {
       }
       session.dialogId ??= dialog_id ?? undefined;
       if (to_tag !== null) session.toTags.add(to_tag);
-      this.#index.assign(session, link);
+      session.relay = link;
       this.#removeIfAsked(session);
     }
     this.#log.info(`relay carries ${sessions.length} sessions`, { relay: link.transport.text });

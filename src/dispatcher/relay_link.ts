@@ -16,6 +16,7 @@ import type { Headers } from "../control/headers.ts";
 import { serializeRequest } from "../control/request.ts";
 import type { Clock } from "../env/clock.ts";
 import { type Logger, quoted, withFields } from "../env/log.ts";
+import { PendingQueue } from "./pending_queue.ts";
 
 export type RelayState = "active" | "timed out" | "halting" | "closed";
 
@@ -59,7 +60,7 @@ interface Pending {
 
 /** The answer to `sessions` of a large relay has some megabytes. */
 const MAX_LINE_LENGTH = 64 * 1024 * 1024;
-/** So many late answers are waited for; a relay that owes more is as good as lost. */
+/** So many commands are remembered until they are answered, the oldest late ones being given up for new ones. */
 const MAX_PENDING = 10_000;
 
 export class RelayLink {
@@ -70,8 +71,7 @@ export class RelayLink {
   readonly #log: Logger;
   readonly #lines = new LineFramer(MAX_LINE_LENGTH);
   /** In the order of sending, which is that of the deadlines. */
-  readonly #pending = new Map<number, Pending>();
-  #nextSequence = 0;
+  readonly #pending = new PendingQueue<Pending>();
   #state: RelayState = "active";
   #dropAtMs = Infinity;
   /** What tells this relay from others, across reconnections; "" until it has said it. */
@@ -103,10 +103,10 @@ export class RelayLink {
   /** Sends a command; `done` is called exactly once. Commands arrive in the order in which they are sent. */
   send(command: RelayCommand, headers: Headers, done: (result: RelayResult) => void): void {
     if (this.#state === "closed") return done({ kind: "failed", reason: "disconnected" });
-    if (this.#pending.size >= MAX_PENDING) return done({ kind: "failed", reason: "timed out" });
-    const sequence = this.#nextSequence++;
+    while (this.#pending.span >= MAX_PENDING && this.#pending.oldest?.done === undefined) this.#pending.takeOldest();
+    if (this.#pending.span >= MAX_PENDING) return done({ kind: "failed", reason: "timed out" });
     const deadlineMs = this.#clock.nowMs() + this.#options.relayTimeoutMs;
-    this.#pending.set(sequence, { command, headers, deadlineMs, done });
+    const sequence = this.#pending.add({ command, headers, deadlineMs, done });
     this.transport.send(serializeRequest(`${command} ${sequence}`, headers));
   }
 
@@ -147,12 +147,11 @@ export class RelayLink {
   }
 
   #handleAnswer(sequence: number, body: string): void {
-    const pending = this.#pending.get(sequence);
+    const pending = this.#pending.take(sequence);
     if (pending === undefined) {
       this.#log.error(`ignoring an answer to a command that was not sent: ${quoted(`${sequence} ${body}`)}`);
       return;
     }
-    this.#pending.delete(sequence);
     if (body === "halting" && this.#state !== "closed") this.#state = "halting";
     if (pending.done === undefined) {
       this.#outputs.answeredLate(this, pending.command, pending.headers, body);
@@ -170,7 +169,7 @@ export class RelayLink {
       this.transport.close("the relay did not recover from a time-out");
       return;
     }
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#pending) {
       if (pending.deadlineMs > nowMs) return;
       const { done } = pending;
       if (done === undefined) continue;
@@ -192,8 +191,8 @@ export class RelayLink {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#dropAtMs = Infinity;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { done } of pending) done?.({ kind: "failed", reason: "disconnected" });
+    for (let pending = this.#pending.takeOldest(); pending !== undefined; pending = this.#pending.takeOldest()) {
+      pending.done?.({ kind: "failed", reason: "disconnected" });
+    }
   }
 }

@@ -28,7 +28,6 @@ export class IndexedSession {
 
 export class SessionIndex {
   readonly #byCallId = new Map<string, Map<string, IndexedSession>>();
-  readonly #byRelay = new Map<RelayLink, Set<IndexedSession>>();
   /** Sessions that expired, in the order in which they did. */
   readonly #expired = new Set<IndexedSession>();
   #size = 0;
@@ -53,36 +52,18 @@ export class SessionIndex {
     this.#size++;
   }
 
-  /** `relay` carries the session from now on. */
-  assign(session: IndexedSession, relay: RelayLink): void {
-    this.#unassign(session);
-    session.relay = relay;
-    let sessions = this.#byRelay.get(relay);
-    if (sessions === undefined) this.#byRelay.set(relay, sessions = new Set());
-    sessions.add(session);
-  }
-
-  #unassign(session: IndexedSession): void {
-    if (session.relay === undefined) return;
-    const sessions = this.#byRelay.get(session.relay);
-    sessions?.delete(session);
-    if (sessions?.size === 0) this.#byRelay.delete(session.relay);
-  }
-
   /** Forgets the session. Twice is harmless. */
   delete(session: IndexedSession): void {
     const sameCallId = this.#byCallId.get(session.callId);
     if (sameCallId?.get(session.fromTag) !== session) return;
     sameCallId.delete(session.fromTag);
     if (sameCallId.size === 0) this.#byCallId.delete(session.callId);
-    this.#unassign(session);
     this.#expired.delete(session);
     this.#size--;
   }
 
   /** Remembers that the session expired, so that a `remove` that follows is no error. */
   expire(session: IndexedSession, nowMs: number): void {
-    this.#unassign(session);
     session.relay = undefined;
     session.expiredAtMs = nowMs;
     this.#expired.add(session);
@@ -96,8 +77,10 @@ export class SessionIndex {
     }
   }
 
-  /** The sessions that `relay` carries. */
+  /** The sessions that `relay` carries. Looks through all: it is asked for when a relay is lost, or comes back. */
   of(relay: RelayLink): readonly IndexedSession[] {
-    return [...this.#byRelay.get(relay) ?? []];
+    return [...this.#byCallId.values()].flatMap((sameCallId) =>
+      [...sameCallId.values()].filter((session) => session.relay === relay)
+    );
   }
 }

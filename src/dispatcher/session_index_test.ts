@@ -47,7 +47,7 @@ Deno.test("SessionIndex.add() replaces a session of the same name, whose relay l
   const index = new SessionIndex();
   const relay = link();
   const old = added(index);
-  index.assign(old, relay);
+  old.relay = relay;
   const session = added(index);
   assertEquals(index.size, 1);
   assertEquals(index.of(relay), []);
@@ -55,12 +55,12 @@ Deno.test("SessionIndex.add() replaces a session of the same name, whose relay l
   assertStrictEquals(index.find("call", "caller", undefined), session, "the old one's end must not end the new one");
 });
 
-Deno.test("SessionIndex.assign() moves a session between relays", () => {
+Deno.test("SessionIndex.of() follows a session that moves between relays", () => {
   const index = new SessionIndex();
   const [one, two] = [link(), link()];
   const session = added(index);
-  index.assign(session, one);
-  index.assign(session, two);
+  session.relay = one;
+  session.relay = two;
   assertEquals(index.of(one), []);
   assertEquals(index.of(two), [session]);
   assertStrictEquals(session.relay, two);
@@ -69,7 +69,7 @@ Deno.test("SessionIndex.assign() moves a session between relays", () => {
 Deno.test("SessionIndex.delete() is harmless twice", () => {
   const index = new SessionIndex();
   const session = added(index);
-  index.assign(session, link());
+  session.relay = link();
   index.delete(session);
   index.delete(session);
   assertEquals(index.size, 0);
@@ -80,7 +80,7 @@ Deno.test("SessionIndex.expire() takes the session from its relay, and still fin
   const index = new SessionIndex();
   const relay = link();
   const session = added(index);
-  index.assign(session, relay);
+  session.relay = relay;
   index.expire(session, 5000);
   assertEquals(index.of(relay), []);
   assertEquals(session.relay, undefined);
@@ -120,7 +120,7 @@ Deno.test("SessionIndex counts what it finds, whatever happens in whatever order
       if (what === "forget") index.forgetExpired(nowMs - 3);
       const session = index.find(callId, fromTag, undefined);
       if (session === undefined) return;
-      if (what === "assign" && session.expiredAtMs === Infinity) index.assign(session, relays[relay]!);
+      if (what === "assign" && session.expiredAtMs === Infinity) session.relay = relays[relay];
       if (what === "delete") index.delete(session);
       if (what === "expire") index.expire(session, nowMs);
     });
