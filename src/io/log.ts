@@ -7,10 +7,9 @@
  * ```
  * @module
  */
+import type { LogFormat } from "../config/mod.ts";
 import { configureSync, getLogger, type LogRecord } from "../deps/logtape.ts";
 import { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage } from "../env/log.ts";
-
-export type LogFormat = "text" | "json";
 
 /** A logger with the handles that a program needs. */
 export interface ProgramLog extends Logger {

@@ -14,6 +14,7 @@ import {
   type ExtraFlags,
   type Flags,
   helpText,
+  type LogFormat,
   parseConfig,
   parseFlags,
   type Paths,
@@ -23,7 +24,7 @@ import {
 } from "../config/mod.ts";
 import type { LogLevel } from "../env/log.ts";
 import { VERSION } from "../version.ts";
-import { createLog, type LogFormat, type ProgramLog } from "./log.ts";
+import { createLog, type ProgramLog } from "./log.ts";
 
 /** What a program has to work with. */
 export interface ProgramContext<E extends ExtraFlags> {
