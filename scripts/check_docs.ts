@@ -3,6 +3,7 @@
  * says what it is, and the examples in docstrings run (`deno test --doc` is part of the test task).
  * @module
  */
+import { report, sourceFiles } from "./source_files.ts";
 
 const EXPORT = /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|enum) (\w+)/;
 
@@ -32,23 +33,12 @@ for (
   });
 }
 
-for (const problem of problems) write(problem);
-write(problems.length === 0 ? `docs: ${symbols} exported symbols are documented` : `docs: ${problems.length} problems`);
-Deno.exit(problems.length === 0 ? 0 : 1);
+report(
+  problems,
+  problems.length === 0 ? `docs: ${symbols} exported symbols are documented` : `docs: ${problems.length} problems`,
+);
 
 /** A type whose fields are documented, or whose name and shape say all there is to say, needs no line of its own. */
 function isPlainType(line: string, next: string | undefined): boolean {
   return /^export (interface|type|class|const [A-Z])/.test(line) || next?.trim().startsWith("/**") === true;
-}
-
-function write(text: string): void {
-  // deno-lint-ignore no-console -- a command's output
-  console.log(text);
-}
-
-function* sourceFiles(folder: string): Iterable<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) yield* sourceFiles(`${folder}/${name}`);
-    else if (name.endsWith(".ts") && !name.endsWith("_test.ts") && !name.endsWith(".d.ts")) yield `${folder}/${name}`;
-  }
 }

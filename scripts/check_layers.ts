@@ -14,6 +14,7 @@
  * is circular, `npm:` stands in `src/deps` only, and no file is longer than 450 lines (tests and tables apart).
  * @module
  */
+import { report, sourceFiles } from "./source_files.ts";
 
 interface Rule {
   readonly pattern: RegExp;
@@ -63,23 +64,10 @@ for (const file of [...sourceFiles("src"), ...sourceFiles("relay"), ...sourceFil
 }
 for (const cycle of cycles()) problems.push(`circular imports: ${cycle.join(" > ")}`);
 
-for (const problem of problems) write(problem);
-write(
+report(
+  problems,
   problems.length === 0 ? `layers: ${imports.size} files, imports run inward` : `layers: ${problems.length} problems`,
 );
-Deno.exit(problems.length === 0 ? 0 : 1);
-
-function write(text: string): void {
-  // deno-lint-ignore no-console -- a command's output
-  console.log(text);
-}
-
-function* sourceFiles(folder: string): Iterable<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) yield* sourceFiles(`${folder}/${name}`);
-    else if (name.endsWith(".ts") && !name.endsWith("_test.ts") && !name.endsWith(".d.ts")) yield `${folder}/${name}`;
-  }
-}
 
 function existing(file: string): string[] {
   try {
