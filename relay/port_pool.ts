@@ -75,6 +75,8 @@ export class PortPool {
   /** In the order in which they were freed, which is the order in which their rest ends. */
   #resting: Resting[] = [];
   #restingHead = 0;
+  /** Ports that rest without their sockets, which the descriptor limit has closed; in the same order. */
+  readonly #restingUnbound: { readonly port: number; readonly untilMs: number }[] = [];
   #bad: { readonly port: number; readonly untilMs: number }[] = [];
   #boundPairs = 0;
   /** How many pairs the descriptor limit has been seen to allow. */
@@ -136,7 +138,10 @@ export class PortPool {
       this.#unbound.unshift(port);
       return false;
     });
-    while (this.#boundPairs < this.#maxBoundPairs) {
+    while (this.#restingUnbound.length > 0 && this.#restingUnbound[0]!.untilMs <= nowMs) {
+      this.#unbound.unshift(this.#restingUnbound.shift()!.port);
+    }
+    while (this.#mayBind()) {
       const port = this.#unbound.pop();
       if (port === undefined) throw new PortsExhaustedError(this.#whyExhausted());
       try {
@@ -145,6 +150,7 @@ export class PortPool {
         if (error instanceof DescriptorsExhaustedError) {
           this.#unbound.push(port);
           this.#makeHeadroom();
+          break; // Deno frees a closed socket's descriptor only in the next turn, so there is no use in trying again
         } else {
           this.#bad.push({ port, untilMs: nowMs + BAD_PORT_MS });
           this.#log.warning(
@@ -157,6 +163,12 @@ export class PortPool {
       `Cannot open more media sockets: the descriptor limit allows ${this.#maxBoundPairs} pairs of ports; raise it ` +
         `(LimitNOFILE= of the service, or ulimit -n)`,
     );
+  }
+
+  /** Sockets that rest give their descriptors up for one that is needed; their ports rest on without them. */
+  #mayBind(): boolean {
+    while (this.#boundPairs >= this.#maxBoundPairs && this.#unbound.length > 0 && this.#evictOldest());
+    return this.#boundPairs < this.#maxBoundPairs;
   }
 
   #bind(port: number): PortPair {
@@ -173,26 +185,40 @@ export class PortPool {
 
   /** The limit is only known once it is hit; from then on stay away from it. */
   #makeHeadroom(): void {
+    // Hit again, it is by sockets that are closed but not freed yet, or by others than ours: the headroom is for both.
+    if (this.#maxBoundPairs !== Infinity) return;
     this.#maxBoundPairs = Math.max(this.#boundPairs - DESCRIPTOR_HEADROOM / 2, 0);
     this.#log.error(
       `The process has reached its limit of open descriptors with ${this.#boundPairs * 2} media sockets; from now on ` +
         `it keeps to ${this.#maxBoundPairs * 2} (raise LimitNOFILE= of the service, or ulimit -n)`,
     );
-    while (this.#boundPairs > this.#maxBoundPairs && this.#restingHead < this.#resting.length) {
-      this.#unbind(this.#resting.pop()!.pair);
-    }
+    while (this.#boundPairs > this.#maxBoundPairs && this.#evictOldest());
   }
 
-  #unbind(pair: PortPair): void {
+  /** Closes the sockets that have rested longest; returns whether there were any. */
+  #evictOldest(): boolean {
+    const oldest = this.#resting[this.#restingHead];
+    if (oldest === undefined) return false;
+    this.#restingHead++;
+    this.#closeSockets(oldest.pair);
+    this.#restingUnbound.push({ port: oldest.pair.port, untilMs: oldest.untilMs });
+    return true;
+  }
+
+  #closeSockets(pair: PortPair): void {
     pair.rtp.close();
     pair.rtcp.close();
     this.#boundPairs--;
+  }
+
+  #unbind(pair: PortPair): void {
+    this.#closeSockets(pair);
     this.#unbound.unshift(pair.port);
   }
 
   #whyExhausted(): string {
     const { firstPort, endPort } = this.#options;
-    const resting = this.#resting.length - this.#restingHead;
+    const resting = this.#resting.length - this.#restingHead + this.#restingUnbound.length;
     return `Cannot lease a pair of ports: of ${
       (endPort - firstPort) / 2
     } pairs in port_range ${firstPort}:${endPort} ` +

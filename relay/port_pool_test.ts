@@ -101,10 +101,39 @@ Deno.test("PortPool.lease() closes resting sockets when the descriptor limit is 
   const { ports, sockets } = pool({ endPort: 40200 });
   sockets.maxOpen = 80;
   const pairs = Array.from({ length: 40 }, () => ports.lease(0));
-  for (const pair of pairs.splice(0, 30)) ports.release(pair, 0);
+  const released = pairs.splice(0, 30);
+  for (const pair of released) ports.release(pair, 0);
   assertThrows(() => ports.lease(0), PortsExhaustedError);
   assertEquals(sockets.open.size, 48);
   assertEquals(ports.leasedPairs, 10);
+  const next = ports.lease(0);
+  assert(!released.some(({ port }) => port === next.port), "a port whose socket was closed rests all the same");
+  assertEquals(sockets.open.size, 48);
+  assertEquals(ports.leasedPairs, 11);
+});
+
+Deno.test("PortPool.lease() keeps to the limit that it learnt, also when closed sockets are freed late", () => {
+  const { ports, sockets, log } = pool({ endPort: 40200 });
+  sockets.maxOpen = 80;
+  const pairs = Array.from({ length: 40 }, () => ports.lease(0));
+  assertThrows(() => ports.lease(0), PortsExhaustedError);
+  for (const pair of pairs) ports.release(pair, 0);
+  sockets.maxOpen = 40; // as it looks while the descriptors of closed sockets are still taken
+  for (let call = 0; call < 10; call++) assertThrows(() => ports.lease(0), PortsExhaustedError);
+  sockets.maxOpen = 80;
+  assertEquals(Array.from({ length: 24 }, () => ports.lease(0)).length, 24);
+  assertEquals(log.messages("error").length, 1);
+});
+
+Deno.test("PortPool.lease() refuses no call for sockets that rest, as long as there are other ports", () => {
+  const { ports, sockets } = pool({ endPort: 40200 });
+  sockets.maxOpen = 80;
+  const first = Array.from({ length: 40 }, () => ports.lease(0));
+  assertThrows(() => ports.lease(0), PortsExhaustedError); // the limit is known now: 24 pairs
+  for (const pair of first) ports.release(pair, 0);
+  const second = Array.from({ length: 24 }, () => ports.lease(1));
+  assertEquals(second.filter(({ port }) => first.some((pair) => pair.port === port)), []);
+  assertEquals(sockets.open.size, 48);
 });
 
 Deno.test("PortPool.close() closes what rests and leaves what is leased; twice is harmless", () => {
@@ -116,34 +145,37 @@ Deno.test("PortPool.close() closes what rests and leaves what is leased; twice i
   assertEquals([...sockets.open.keys()].toSorted(), [kept.port, kept.port + 1]);
 });
 
-Deno.test("PortPool.lease() never leases a pair twice, nor before its rest is over", () => {
-  const step = fc.record({ release: fc.boolean(), which: fc.nat(20), waitMs: fc.nat(REST_MS) });
-  fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-    const { ports, sockets } = pool({ endPort: 40024 });
-    sockets.taken.add(40005);
-    const leased: PortPair[] = [];
-    const releasedAtMs = new Map<number, number>();
-    let nowMs = 0;
-    for (const { release, which, waitMs } of steps) {
-      nowMs += waitMs;
-      if (release && leased.length > 0) {
-        const [pair] = leased.splice(which % leased.length, 1);
-        releasedAtMs.set(pair!.port, nowMs);
-        ports.release(pair!, nowMs);
-        continue;
+for (const [maxOpen, endPort] of [[Infinity, 40024], [44, 40080]] as const) {
+  Deno.test(`PortPool.lease() never leases a pair twice, nor before its rest is over (${maxOpen} descriptors)`, () => {
+    const step = fc.record({ release: fc.boolean(), which: fc.nat(20), waitMs: fc.nat(REST_MS) });
+    fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { ports, sockets } = pool({ endPort });
+      sockets.taken.add(40005);
+      sockets.maxOpen = maxOpen;
+      const leased: PortPair[] = [];
+      const releasedAtMs = new Map<number, number>();
+      let nowMs = 0;
+      for (const { release, which, waitMs } of steps) {
+        nowMs += waitMs;
+        if (release && leased.length > 0) {
+          const [pair] = leased.splice(which % leased.length, 1);
+          releasedAtMs.set(pair!.port, nowMs);
+          ports.release(pair!, nowMs);
+          continue;
+        }
+        try {
+          const pair = ports.lease(nowMs);
+          assertEquals(pair.port % 2, 0);
+          assert(pair.port !== 40004);
+          assert(!leased.some(({ port }) => port === pair.port), `${pair.port} is leased twice`);
+          assert(nowMs - (releasedAtMs.get(pair.port) ?? -Infinity) >= REST_MS, `${pair.port} has not rested`);
+          assert(sockets.open.has(pair.port) && sockets.open.has(pair.port + 1));
+          leased.push(pair);
+        } catch (error) {
+          if (!(error instanceof PortsExhaustedError)) throw error;
+        }
+        assertEquals(ports.leasedPairs, leased.length);
       }
-      try {
-        const pair = ports.lease(nowMs);
-        assertEquals(pair.port % 2, 0);
-        assert(pair.port !== 40004);
-        assert(!leased.some(({ port }) => port === pair.port), `${pair.port} is leased twice`);
-        assert(nowMs - (releasedAtMs.get(pair.port) ?? -Infinity) >= REST_MS, `${pair.port} has not rested`);
-        assert(sockets.open.has(pair.port) && sockets.open.has(pair.port + 1));
-        leased.push(pair);
-      } catch (error) {
-        if (!(error instanceof PortsExhaustedError)) throw error;
-      }
-      assertEquals(ports.leasedPairs, leased.length);
-    }
-  }));
-});
+    }));
+  });
+}
