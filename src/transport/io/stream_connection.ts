@@ -1,0 +1,144 @@
+/** SIP over a stream: TCP or TLS (RFC 3261 §18.3, RFC 5626 §3.5.1). @module */
+import { encodeOctets } from "../../sip/octets.ts";
+import { BadRequestError, parseMessage } from "../../sip/parse_message.ts";
+import { SipSyntaxError } from "../../sip/errors.ts";
+import { type FramedItem, StreamFramer } from "../../sip/stream_framer.ts";
+import type { Flow } from "../flow.ts";
+import { deliver, type TransportContext } from "../handler.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { type Connection, type ConnectionOwner, MAX_BUFFERED_BYTES } from "./connection.ts";
+
+const BUFFER_BYTES = 16 * 1024;
+const PONG = "\r\n";
+
+interface Waiting {
+  readonly octets: string;
+  readonly failed: (reason: string) => void;
+}
+
+/** See the module comment. `run` reads until the end. */
+export class StreamConnection implements Connection {
+  readonly flow: Flow;
+  /** When something last came or left. */
+  activeAtMs: number;
+  readonly #stream: ByteStream;
+  readonly #owner: ConnectionOwner;
+  readonly #context: TransportContext;
+  readonly #framer = new StreamFramer();
+  #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #writing = false;
+  #reason: string | undefined = undefined;
+
+  constructor(flow: Flow, stream: ByteStream, owner: ConnectionOwner, context: TransportContext) {
+    this.flow = flow;
+    this.#stream = stream;
+    this.#owner = owner;
+    this.#context = context;
+    this.activeAtMs = context.clock.nowMs();
+  }
+
+  /** Reads until the peer, or `close`, ends the connection. Never rejects. */
+  async run(): Promise<void> {
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    try {
+      while (this.#reason === undefined) {
+        const count = await this.#stream.read(buffer);
+        if (count === null) break;
+        this.activeAtMs = this.#context.clock.nowMs();
+        for (const item of this.#framer.push(buffer.subarray(0, count))) this.#take(item);
+      }
+      this.close("the peer closed it");
+    } catch (error) {
+      this.close((error as Error).message);
+    }
+  }
+
+  #take(item: FramedItem): void {
+    switch (item.kind) {
+      case "message":
+        return deliver(item.text, this.flow, this.#context);
+      case "ping":
+        this.#context.counters.keepalives++;
+        return this.send(PONG, () => {});
+      case "fault":
+        this.#fault(item.reason, item.head);
+    }
+  }
+
+  /** Where one message ends wrongly, nobody knows where the next begins: it is answered if it can be, and that is all. */
+  #fault(reason: string, head: string): void {
+    this.#context.counters.malformed++;
+    this.#context.handler.malformed(faultOf(head) ?? new SipSyntaxError(reason), this.flow);
+    this.close(reason);
+  }
+
+  send(octets: string, failed: (reason: string) => void): void {
+    if (this.#reason !== undefined) return queueMicrotask(() => failed("the connection is closed"));
+    this.#queue.push({ octets, failed });
+    this.#queuedBytes += octets.length;
+    if (this.#queuedBytes > MAX_BUFFERED_BYTES) {
+      this.#context.counters.overflowed++;
+      return this.close("the peer does not read");
+    }
+    if (this.#writing) return;
+    this.#writing = true;
+    // What is sent within one turn leaves in one write.
+    queueMicrotask(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      this.#queuedBytes = 0;
+      try {
+        const bytes = encodeOctets(batch.map(({ octets }) => octets).join(""));
+        for (let offset = 0; offset < bytes.length;) offset += await this.#stream.write(bytes.subarray(offset));
+        this.#context.counters.sent += batch.length;
+        this.activeAtMs = this.#context.clock.nowMs();
+      } catch (error) {
+        this.#fail(batch, (error as Error).message);
+        this.close((error as Error).message);
+      }
+    }
+    this.#writing = false;
+    if (this.#reason !== undefined) this.#closeStream();
+  }
+
+  #fail(batch: readonly Waiting[], reason: string): void {
+    this.#context.counters.failed += batch.length;
+    for (const { failed } of batch) failed(reason);
+  }
+
+  close(reason: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    if (!this.#writing) this.#closeStream(); // else what was sent leaves first
+    else if (this.#queuedBytes > MAX_BUFFERED_BYTES) {
+      const waiting = this.#queue;
+      this.#queue = [];
+      this.#closeStream();
+      queueMicrotask(() => this.#fail(waiting, reason));
+    }
+    this.#owner.closed(this, reason);
+  }
+
+  #closeStream(): void {
+    try {
+      this.#stream.close();
+    } catch {
+      // closed already, by the peer's end
+    }
+  }
+}
+
+/** What a head with a wrong Content-Length can be answered by. */
+function faultOf(head: string): SipSyntaxError | undefined {
+  try {
+    parseMessage(head);
+    return undefined;
+  } catch (error) {
+    return error instanceof BadRequestError ? error : undefined;
+  }
+}

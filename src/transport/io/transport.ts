@@ -1,0 +1,146 @@
+/**
+ * All transports of a SIP server, behind one `SipTransport`.
+ *
+ * A message on its way in:
+ * 1. `udp.ts` receives a datagram; `stream_connection.ts` reads a stream, which `src/sip/stream_framer.ts` cuts into
+ *    messages; `web_socket_connection.ts` gets one at a time.
+ * 2. Keepalives are answered there: CRLF, STUN.
+ * 3. `../handler.ts` parses the message, and hands it over with its flow.
+ *
+ * On its way out: `../listen_point.ts` has chosen the socket; datagrams go there, the rest to `connections.ts`, which uses
+ * connections that are open, and opens others.
+ * @module
+ */
+import type { Clock } from "../../env/clock.ts";
+import type { Logger } from "../../env/log.ts";
+import { systemClock } from "../../io/clock.ts";
+import { newTransportCounters, type TransportCounters } from "../counters.ts";
+import type { ListenPoint, SipTransport, Target, Transport } from "../flow.ts";
+import type { TransportContext, TransportHandler } from "../handler.ts";
+import { chooseListenPoint } from "../listen_point.ts";
+import { type ConnectionOptions, Connections } from "./connections.ts";
+import { listenStream, listenWebSocket, type ServerCertificate, type StreamListener } from "./listeners.ts";
+import { UdpSocket } from "./udp.ts";
+
+/** Where to listen. */
+export interface ListenSpec {
+  readonly transport: Transport;
+  /** An address literal, or `any`. */
+  readonly hostname: string;
+  readonly port: number;
+  /** What Via and Record-Route say, if not the address. */
+  readonly advertised: { readonly host: string; readonly port: number | undefined } | undefined;
+}
+
+/** What transports are told. */
+export interface TransportOptions extends Partial<ConnectionOptions> {
+  readonly listen: readonly ListenSpec[];
+  /** For `any`: the address that others reach us by, for each family that the host has. */
+  readonly hostAddresses: { readonly IPv4: string | undefined; readonly IPv6: string | undefined };
+  /** Needed for tls and wss. */
+  readonly certificate?: ServerCertificate | undefined;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+const SWEEP_MS = 30_000;
+
+/** Transports that listen. */
+export class RunningTransport implements SipTransport {
+  readonly listenPoints: readonly ListenPoint[];
+  readonly counters: Readonly<TransportCounters>;
+  readonly #sockets = new Map<ListenPoint, UdpSocket>();
+  readonly #listeners: StreamListener[] = [];
+  readonly #connections: Connections;
+  readonly #sweeper: ReturnType<typeof setInterval>;
+
+  /** Use {@linkcode openTransport}. @throws ListenError */
+  constructor(points: readonly ListenPoint[], options: TransportOptions, handler: TransportHandler) {
+    const { log, clock = systemClock, certificate } = options;
+    const counters = newTransportCounters();
+    const context: TransportContext = { handler, counters, clock, log };
+    this.counters = counters;
+    this.listenPoints = points;
+    this.#connections = new Connections({ ...DEFAULTS, ...options }, context, () => this.listenPoints);
+    try {
+      for (const point of points) this.#listen(point, certificate, context);
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+    this.#sweeper = setInterval(() => this.#connections.sweep(clock.nowMs()), SWEEP_MS);
+  }
+
+  #listen(point: ListenPoint, certificate: ServerCertificate | undefined, context: TransportContext): void {
+    switch (point.transport) {
+      case "udp":
+        this.#sockets.set(point, new UdpSocket(point, context));
+        return;
+      case "tcp":
+      case "tls":
+        this.#listeners.push(listenStream(point, certificate, this.#connections, context));
+        return;
+      case "ws":
+      case "wss":
+        this.#listeners.push(listenWebSocket(point, certificate, this.#connections));
+    }
+  }
+
+  listenPointFor(target: Target): ListenPoint | undefined {
+    return chooseListenPoint(this.listenPoints, target);
+  }
+
+  send(text: string, target: Target, failed: (reason: string) => void): void {
+    if (target.transport !== "udp") return this.#connections.send(text, target, failed);
+    const point = chooseListenPoint(this.listenPoints, target);
+    const socket = point && this.#sockets.get(point);
+    if (socket === undefined) return queueMicrotask(() => failed("no socket of ours leads there"));
+    socket.send(text, target, failed);
+  }
+
+  /** Takes another certificate for connections to come. @throws Error, and the old one stays */
+  async useCertificate(certificate: ServerCertificate): Promise<void> {
+    for (const listener of this.#listeners) await listener.useCertificate(certificate);
+  }
+
+  /** Stops listening, and closes all connections. Twice is harmless. */
+  close(): void {
+    clearInterval(this.#sweeper);
+    this.#release();
+  }
+
+  #release(): void {
+    for (const listener of this.#listeners) listener.close();
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#connections.close();
+  }
+}
+
+const DEFAULTS: ConnectionOptions = {
+  maxConnections: 10_000,
+  maxPerAddress: 1000,
+  idleMs: 15 * 60_000,
+  tlsCa: undefined,
+  tlsVerifyPeer: true,
+};
+
+/** Opens all sockets. @throws ListenError */
+export function openTransport(options: TransportOptions, handler: TransportHandler): RunningTransport {
+  return new RunningTransport(options.listen.flatMap((spec) => pointsOf(spec, options)), options, handler);
+}
+
+function pointsOf({ transport, hostname, port, advertised }: ListenSpec, options: TransportOptions): ListenPoint[] {
+  const { IPv4, IPv6 } = options.hostAddresses;
+  const point = (address: string, own: string): ListenPoint => ({
+    transport,
+    address,
+    port,
+    family: address.includes(":") ? "IPv6" : "IPv4",
+    advertisedHost: advertised?.host ?? own,
+    advertisedPort: advertised?.port ?? port,
+  });
+  if (hostname !== "any") return [point(hostname, hostname)];
+  const points = [point("0.0.0.0", IPv4 ?? "127.0.0.1")];
+  if (IPv6 !== undefined) points.push(point("::", IPv6));
+  return points;
+}

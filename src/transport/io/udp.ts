@@ -1,0 +1,104 @@
+/** SIP over UDP: one socket and one loop for each listen point (RFC 3261 §18). @module */
+import { canonicalAddress } from "../../control/media_header.ts";
+import { decodeOctets, encodeOctets } from "../../sip/octets.ts";
+import { answerBindingRequest, isStun } from "../../stun/mod.ts";
+import type { ListenPoint, Target } from "../flow.ts";
+import { deliver, type TransportContext } from "../handler.ts";
+import { ListenError } from "../../io/tls_server.ts";
+
+/** The largest datagram there is. */
+const BUFFER_BYTES = 65_536;
+/** What a message cannot begin with: keepalives are CRLFs, zeroes or a space. */
+const FIRST_PRINTABLE = 0x21;
+/** Messages that wait for the system to take them; what comes then is lost, as it would be on the wire. */
+const MAX_WAITING = 10_000;
+/** Peers are few compared to datagrams, so most addresses have been looked at before. */
+const MAX_KNOWN = 10_000;
+
+/** One socket. */
+export class UdpSocket {
+  readonly point: ListenPoint;
+  readonly #socket: Deno.DatagramConn;
+  readonly #context: TransportContext;
+  readonly #canonical = new Map<string, string>();
+  #waiting = 0;
+  #closed = false;
+
+  /** Binds; `point.port` is the port. @throws ListenError */
+  constructor(point: ListenPoint, context: TransportContext) {
+    this.point = point;
+    this.#context = context;
+    try {
+      this.#socket = Deno.listenDatagram({ transport: "udp", hostname: point.address, port: point.port });
+    } catch (cause) {
+      throw new ListenError(`Cannot listen on udp ${point.address} port ${point.port}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+    this.#receive();
+  }
+
+  async #receive(): Promise<void> {
+    const { counters, log } = this.#context;
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    while (!this.#closed) {
+      try {
+        const [bytes, from] = await this.#socket.receive(buffer);
+        const { hostname, port } = from as Deno.NetAddr;
+        if (bytes.length === 0 || bytes[0]! < FIRST_PRINTABLE) this.#receiveKeepalive(bytes, hostname, port);
+        else {
+          const address = this.#canonicalOf(hostname);
+          const flow = { transport: "udp", listenPoint: this.point, address, port, connectionId: 0 } as const;
+          deliver(decodeOctets(bytes), flow, this.#context);
+        }
+      } catch (error) {
+        if (this.#closed) return;
+        counters.failed++;
+        log.warning(`cannot receive on udp port ${this.point.port}: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  #receiveKeepalive(bytes: Uint8Array, hostname: string, port: number): void {
+    this.#context.counters.keepalives++;
+    if (!isStun(bytes)) return;
+    const answer = answerBindingRequest(bytes, { address: this.#canonicalOf(hostname), port });
+    if (answer !== undefined) this.#sendBytes(answer, hostname, port, () => {});
+  }
+
+  #canonicalOf(hostname: string): string {
+    let address = this.#canonical.get(hostname);
+    if (address === undefined) {
+      if (this.#canonical.size >= MAX_KNOWN) this.#canonical.clear();
+      this.#canonical.set(hostname, address = canonicalAddress(hostname) ?? hostname);
+    }
+    return address;
+  }
+
+  send(text: string, { address, port }: Target, failed: (reason: string) => void): void {
+    if (this.#waiting >= MAX_WAITING) {
+      this.#context.counters.overflowed++;
+      return queueMicrotask(() => failed("too many messages wait to be sent"));
+    }
+    this.#context.counters.sent++;
+    this.#sendBytes(encodeOctets(text), address, port, failed);
+  }
+
+  #sendBytes(bytes: Uint8Array, hostname: string, port: number, failed: (reason: string) => void): void {
+    this.#waiting++;
+    // Not awaited: the system takes nearly every datagram at once, and one that it does not take holds up no other.
+    this.#socket.send(bytes, { transport: "udp", hostname, port }).then(() => {
+      this.#waiting--;
+    }, (error: Error) => {
+      this.#waiting--;
+      this.#context.counters.failed++;
+      failed(error.message);
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+}
