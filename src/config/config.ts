@@ -17,6 +17,8 @@ import {
   TLS_SECTION,
   type TlsConfig,
 } from "./other_sections.ts";
+import { MEDIAPROXY_SECTION, type MediaProxyConfig } from "./mediaproxy_section.ts";
+import { PROXY_SECTION, type ProxyConfig } from "./proxy_section.ts";
 import { RELAY_SECTION, type RelayConfig } from "./relay_section.ts";
 import type { Section } from "./section.ts";
 
@@ -38,6 +40,10 @@ export interface Config {
   readonly database: DatabaseConfig;
   /** `[Radius]` */
   readonly radius: RadiusConfig;
+  /** `[Proxy]` */
+  readonly proxy: ProxyConfig;
+  /** `[MediaProxy]` */
+  readonly mediaproxy: MediaProxyConfig;
 }
 
 /** A configuration that is accepted, with what should be said about it. */
@@ -72,10 +78,9 @@ export const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   Accounting: ACCOUNTING_SECTION,
   Database: DATABASE_SECTION,
   Radius: RADIUS_SECTION,
+  Proxy: PROXY_SECTION,
+  MediaProxy: MEDIAPROXY_SECTION,
 };
-
-/** Sections that other programs read. */
-const FOREIGN_SECTIONS = ["Proxy", "MediaProxy"];
 
 /** Sections of the original that mean nothing here, and why. */
 const RETIRED_SECTIONS = new Map([["ThorNetwork", "relays are found with [Relay] dispatchers, not through SIP Thor"]]);
@@ -102,6 +107,8 @@ export function parseConfig(text: string, file: string): ParsedConfig {
     accounting: readSection("Accounting", ACCOUNTING_SECTION, found, findings),
     database: readSection("Database", DATABASE_SECTION, found, findings),
     radius: readSection("Radius", RADIUS_SECTION, found, findings),
+    proxy: readSection("Proxy", PROXY_SECTION, found, findings),
+    mediaproxy: readSection("MediaProxy", MEDIAPROXY_SECTION, found, findings),
   };
   return { config: deepFreeze(findings.accept(config)), warnings: findings.warnings() };
 }
@@ -153,8 +160,8 @@ function checkSection({ name, line, entries }: IniSection, findings: Findings): 
     findings.warning(line, `[${shown(name)}]: ignored: ${retired}`);
   } else if (Object.hasOwn(SECTIONS, name)) {
     entries.forEach((entry) => checkEntry(name, SECTIONS[name]!, entry, findings));
-  } else if (!FOREIGN_SECTIONS.includes(name)) {
-    const names = [...Object.keys(SECTIONS), ...FOREIGN_SECTIONS];
+  } else {
+    const names = Object.keys(SECTIONS);
     findings.problem(
       line,
       `[${shown(name)}]: unknown section; accepted are ${names.join(", ")}${suggestion(name, names)}`,
@@ -193,7 +200,8 @@ function readSection<T>(
   const texts = Object.fromEntries(Array.from(entries.values(), ({ key, value }) => [key, value]));
   const result = v.safeParse(section.schema, texts);
   for (const issue of result.issues ?? []) {
-    const entry = entries.get(String(issue.path?.[0]?.key))!; // defaults are accepted: config_test.ts
+    const keys = issue.path?.map((item) => String(item.key)) ?? [];
+    const entry = keys.map((key) => entries.get(key)).find((it) => it !== undefined)!; // defaults are accepted: config_test.ts
     findings.problem(entry.line, `${described(name, entry)}: ${issue.message}`);
   }
   return result.success ? result.output : undefined;

@@ -36,16 +36,42 @@ export function key<T>(defaultText: string, parse: (text: string) => T): KeySche
   return v.optional(schema, defaultText);
 }
 
-/** A section with these keys; `build` gives their values the names that the programs use. */
+/** Keys whose values do not go together. */
+export interface Conflict {
+  /** The first one that is set is blamed. Of a conflict at least one is, because the defaults go together. */
+  readonly keys: readonly string[];
+  /** What is wrong and what is accepted. */
+  readonly message: string;
+}
+
+/** The values of a section's keys, by their names in the file. */
+export type SectionValues<K extends Record<string, KeySchema<unknown>>> = v.InferOutput<v.ObjectSchema<K, undefined>>;
+
+/** A section with these keys; `build` gives their values the names that the programs use. `check` sees them together. */
 export function section<const K extends Record<string, KeySchema<unknown>>, T>(
   keys: K,
-  build: (values: v.InferOutput<v.ObjectSchema<K, undefined>>) => T,
-  more: Partial<Pick<Section<T>, "retired" | "remark">> = {},
+  build: (values: SectionValues<K>) => T,
+  more: Partial<Pick<Section<T>, "retired" | "remark">> & { check?: (values: SectionValues<K>) => Conflict[] } = {},
 ): Section<T> {
+  const check = more.check ?? (() => []);
   return {
     keys: Object.keys(keys),
-    schema: v.pipe(v.object(keys), v.transform(build)),
+    schema: v.pipe(
+      v.object(keys),
+      v.rawCheck(({ dataset, addIssue }) => {
+        for (const conflict of dataset.typed ? check(dataset.value) : []) {
+          const [first, ...others] = conflict.keys.map(pathItem);
+          addIssue({ message: conflict.message, ...(first !== undefined && { path: [first, ...others] }) });
+        }
+      }),
+      v.transform(build),
+    ),
     retired: more.retired ?? new Map(),
     remark: more.remark ?? (() => undefined),
   };
+}
+
+/** A path of valibot normally leads inward; that of a conflict lists the keys that take part. */
+function pathItem(key: string): v.ObjectPathItem {
+  return { type: "object", origin: "value", input: {}, key, value: undefined };
 }
