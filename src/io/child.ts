@@ -8,6 +8,11 @@ export interface ChildEnd {
 /** A child that does not end after TERM is killed after so long. */
 const KILL_AFTER_MS = 5000;
 
+function say(line: string): void {
+  // deno-lint-ignore no-console -- the child's words are for whoever runs us
+  console.log(line);
+}
+
 /** A child process whose lines of output appear on ours, with its name before them. */
 export class Child {
   readonly #name: string;
@@ -15,11 +20,14 @@ export class Child {
   readonly #ready = Promise.withResolvers<void>();
   #running = true;
   #stopped = false;
+  readonly #print: (line: string) => void;
   /** Settles when the child has ended. */
   readonly ended: Promise<ChildEnd>;
 
-  constructor(name: string, command: string, args: readonly string[]) {
+  /** `print` gets its lines of output, with its name before them; standard output by default. */
+  constructor(name: string, command: string, args: readonly string[], print: (line: string) => void = say) {
     this.#name = name;
+    this.#print = print;
     this.#process = new Deno.Command(command, { args: [...args], stdin: "null", stdout: "piped", stderr: "piped" })
       .spawn();
     const outputs = [this.#copy(this.#process.stdout), this.#copy(this.#process.stderr)];
@@ -30,9 +38,15 @@ export class Child {
   }
 
   /** A program of this project, run by the Deno that runs us, with the permissions that `permissions` give. */
-  static deno(name: string, permissions: readonly string[], args: readonly string[]): Child {
+  static deno(
+    name: string,
+    permissions: readonly string[],
+    args: readonly string[],
+    print?: (line: string) => void,
+  ): Child {
     const config = new URL("../../deno.json", import.meta.url).pathname;
-    return new Child(name, Deno.execPath(), ["run", "--no-prompt", `--config=${config}`, ...permissions, ...args]);
+    const flags = ["run", "--no-prompt", `--config=${config}`, ...permissions, ...args];
+    return new Child(name, Deno.execPath(), flags, print);
   }
 
   /** Settles when the child has printed a line that says `ready`. */
@@ -54,16 +68,15 @@ export class Child {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
-      lines.forEach((line) => this.#print(line));
+      lines.forEach((line) => this.#take(line));
     }
-    if (rest !== "") this.#print(rest);
+    if (rest !== "") this.#take(rest);
   }
 
-  #print(line: string): void {
+  #take(line: string): void {
     if (line.startsWith(`${this.#name} ready`)) this.#ready.resolve();
     if (!/Permissions in the config file is an experimental feature/.test(line)) {
-      // deno-lint-ignore no-console -- the child's words are for whoever runs us
-      console.log(`${this.#name.padEnd(10)} | ${line}`);
+      this.#print(`${this.#name.padEnd(10)} | ${line}`);
     }
   }
 

@@ -7,6 +7,7 @@ import { type Credentials, loadCredentials } from "../../io/credentials.ts";
 import type { Link, LinkHandler } from "../../io/link.ts";
 import { systemRandom } from "../../io/random.ts";
 import { listenTcp, listenTls } from "../../io/tls_server.ts";
+import { Undo } from "../../io/undo.ts";
 import { VERSION } from "../../version.ts";
 import type { AccountingBackend } from "../accounting.ts";
 import { Dispatcher } from "../dispatcher.ts";
@@ -26,20 +27,6 @@ export interface RunningDispatcher extends AsyncDisposable {
   readonly sessionCount: number;
   /** Stops; the relays keep their sessions. */
   close(): Promise<void>;
-}
-
-/** What is given back, the last thing first, when the dispatcher stops or does not get as far as to start. */
-class Undo {
-  readonly #steps: (() => void | Promise<void>)[] = [];
-
-  add<T>(thing: T, step: (thing: T) => void | Promise<void>): T {
-    this.#steps.push(() => step(thing));
-    return thing;
-  }
-
-  async run(): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) await step();
-  }
 }
 
 /**

@@ -1,0 +1,353 @@
+/** The proxy as a running service: transports, databases and timers around the core of `proxy.ts`. @module */
+import { type Config, type Paths, resolveIn } from "../../config/mod.ts";
+import { ipaddr } from "../../deps/ipaddr.ts";
+import type { Dialog } from "../../dialog/dialog.ts";
+import { DialogTable } from "../../dialog/dialog_table.ts";
+import { DeadlineQueue, type Timed } from "../../env/deadlines.ts";
+import type { Logger } from "../../env/log.ts";
+import { systemClock } from "../../io/clock.ts";
+import { DeadlineDriver } from "../../io/deadline_driver.ts";
+import { defaultAddress } from "../../io/default_address.ts";
+import { systemRandom } from "../../io/random.ts";
+import { Undo } from "../../io/undo.ts";
+import { UnixDispatcherClient } from "../../mediaproxy/io/dispatcher_client.ts";
+import { MediaProxy } from "../../mediaproxy/mod.ts";
+import { Authenticator } from "../../registrar/authenticator.ts";
+import { LocationDatabase } from "../../registrar/io/location_database.ts";
+import { openUsers } from "../../registrar/io/users.ts";
+import { Keepalive } from "../../registrar/keepalive.ts";
+import { LocationTable } from "../../registrar/location.ts";
+import { Registrar } from "../../registrar/registrar.ts";
+import { createDnsResolver } from "../../server_location/io/dns_resolver.ts";
+import { ServerLocator } from "../../server_location/mod.ts";
+import { serializeHostPort } from "../../sip/uri.ts";
+import { TransactionLayer } from "../../transaction/mod.ts";
+import type { ListenPoint } from "../../transport/flow.ts";
+import { openTransport, type RunningTransport } from "../../transport/io/transport.ts";
+import { ControlInterface } from "../control.ts";
+import { residentialScript } from "../default_script.ts";
+import { recordOf, restoreDialog } from "../dialog_store.ts";
+import { EngagedMedia } from "../engaged_media.ts";
+import { createOperations } from "../operations.ts";
+import { OwnAddress } from "../own_address.ts";
+import { Proxy, sendLocal, toTagMaker } from "../proxy.ts";
+import type { RoutingScript } from "../script.ts";
+import type { ProxyServices, ProxySettings } from "../services.ts";
+import { PhonePinger } from "../phone_pinger.ts";
+import { listenForCommands } from "./control_socket.ts";
+import { DialogDatabase, NO_DIALOG_STORE } from "./dialog_database.ts";
+import { loadScript } from "./script_loader.ts";
+import { readTlsFiles } from "./tls_files.ts";
+
+/** A proxy that is running. */
+export interface RunningProxy extends AsyncDisposable {
+  readonly listenPoints: readonly ListenPoint[];
+  /** The domains that it serves. */
+  readonly domains: readonly string[];
+  /** Registrations and engaged dialogs at the moment. */
+  readonly bindingCount: number;
+  readonly dialogCount: number;
+  /** What it has counted. */
+  statistics(): Readonly<Record<string, number>>;
+  /** Loads script, users and certificate anew; what cannot be used is logged, and the old stays. */
+  reload(): Promise<void>;
+  /** Stops. Calls go on; registrations and dialogs are on disk. */
+  close(): Promise<void>;
+}
+
+/** Of all addresses together. */
+const MAX_BINDINGS = 1_000_000;
+const MAX_DIALOGS = 200_000;
+
+/** `udp 192.0.2.1:5060`, for messages. */
+export function listenPointText({ transport, address, port }: ListenPoint): string {
+  return `${transport} ${serializeHostPort(address, port)}`;
+}
+
+/**
+ * Starts a proxy. Resolves once everything listens. `script` takes the place of the configured one.
+ * @throws ListenError | ScriptError | UsersError | DatabaseError | SocketPathError | StartError
+ */
+export async function startProxy(
+  config: Config,
+  paths: Paths,
+  log: Logger,
+  script?: RoutingScript,
+): Promise<RunningProxy> {
+  const undo = new Undo();
+  try {
+    return await new ProxyService(config, paths, log, undo).start(script);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+/** Puts the parts together, and holds them. */
+class ProxyService {
+  readonly #config: Config;
+  readonly #paths: Paths;
+  readonly #log: Logger;
+  readonly #undo: Undo;
+  readonly #driver: DeadlineDriver;
+  #script: RoutingScript | undefined = undefined;
+
+  constructor(config: Config, paths: Paths, log: Logger, undo: Undo) {
+    this.#config = config;
+    this.#paths = paths;
+    this.#log = log;
+    this.#undo = undo;
+    this.#driver = undo.add(new DeadlineDriver(), (it) => it.close());
+  }
+
+  async start(script: RoutingScript | undefined): Promise<RunningProxy> {
+    const { proxy: settings, mediaproxy: mediaSettings } = this.#config;
+    const log = this.#log;
+    const database = this.#databasePath();
+    const transport = this.#openTransport(() => proxy, () => locations);
+    const domains = this.#domains(transport);
+    const routing = this.#routingSettings(domains);
+    this.#script = script ?? await this.#loadScript(routing);
+    const users = this.#undo.add(openUsers(this.#userSource(), log), (it) => it.close());
+    const store = database === undefined
+      ? undefined
+      : this.#undo.add(new LocationDatabase(database, log), (it) => it.close());
+    const locations = new LocationTable({
+      clock: systemClock,
+      log,
+      maxBindings: MAX_BINDINGS,
+      ...store === undefined ? {} : { store },
+      wake: this.#driver.rearm,
+    });
+    const own = new OwnAddress(transport.listenPoints, domains);
+    const dispatcher = this.#undo.add(
+      new UnixDispatcherClient({
+        path: resolveIn(this.#paths.runtimeDir, mediaSettings.socketPath),
+        timeoutMs: mediaSettings.timeoutMs,
+      }, log),
+      (it) => it.close(),
+    );
+    const mediaproxy = new MediaProxy(mediaSettings, dispatcher, log);
+    const dialogs = new DialogTable(MAX_DIALOGS);
+    const dialogStore = this.#undo.add(
+      database === undefined ? NO_DIALOG_STORE : new DialogDatabase(database, log),
+      (it) => it.close(),
+    );
+    const locator = new ServerLocator(transport, createDnsResolver(settings.dnsServers), {
+      clock: systemClock,
+      random: systemRandom,
+    });
+    const media = new EngagedMedia({
+      dialogs,
+      mediaproxy,
+      own,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      dialogTimeoutMs: settings.dialogTimeoutMs,
+      signalingIpAvp: mediaSettings.signalingIpAvp,
+      sendLocal: (request, target, callLog) => void sendLocal(request, target, callLog, services),
+      changed: (dialog: Dialog) => {
+        if (dialog.state === "ended") dialogStore.remove(dialog.id);
+        else dialogStore.put(recordOf(dialog, systemClock.nowMs(), systemClock.wallMs()));
+      },
+    });
+    const deadlines = new DeadlineQueue<Timed>(this.#driver.rearm);
+    const services: ProxyServices = {
+      settings: routing,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      transport,
+      get transactions() {
+        return transactions;
+      },
+      deadlines,
+      own,
+      locator,
+      registrar: new Registrar(locations, settings, log),
+      users,
+      authenticator: new Authenticator({
+        realm: routing.realm,
+        nonceLifetimeMs: settings.nonceLifetimeMs,
+        users,
+        random: systemRandom,
+      }),
+      mediaproxy,
+      media,
+      toTag: toTagMaker(systemRandom),
+      script: () => this.#script!,
+    };
+    const proxy: Proxy = new Proxy(services);
+    const transactions: TransactionLayer = this.#undo.add(
+      new TransactionLayer(transport, proxy, {
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        wake: this.#driver.rearm,
+      }, { maxServerTransactions: settings.maxTransactions }),
+      (it) => it.close(),
+    );
+    const keepalive: Keepalive = new Keepalive({
+      intervalMs: settings.natPingIntervalMs,
+      random: systemRandom,
+      output: new PhonePinger(services, locations, () => keepalive),
+      wake: this.#driver.rearm,
+    });
+    locations.observe(keepalive);
+    const { restored } = locations.restore(transport.listenPoints);
+    for (const record of dialogStore.load()) {
+      const dialog = restoreDialog(record, systemClock.nowMs(), systemClock.wallMs());
+      if (dialog === undefined) dialogStore.remove(record.id);
+      else dialogs.add(dialog);
+    }
+    if (restored + dialogs.size > 0) log.info(`${restored} contacts and ${dialogs.size} calls are known from before`);
+    for (const source of [transactions, deadlines, locations, keepalive, lifetimes(dialogs, media)]) {
+      this.#driver.add(source);
+    }
+    const statistics = () => ({
+      ...proxy.counters,
+      ...transactions.counts,
+      ...Object.fromEntries(Object.entries(transport.counters).map(([name, count]) => [`transport_${name}`, count])),
+      bindings: locations.size,
+      dialogs: dialogs.size,
+    });
+    const reloadScript = async () => {
+      this.#script = script ?? await this.#loadScript(routing);
+      log.info("the routing script is loaded anew");
+    };
+    await this.#listenForCommands(
+      new ControlInterface(
+        createOperations({
+          dialogs,
+          media,
+          locations,
+          clock: systemClock,
+          domain: domains[0]!,
+          statistics,
+          reloadScript,
+        }),
+        log,
+      ),
+    );
+    let closing: Promise<void> | undefined;
+    const close = () => closing ??= this.#undo.run();
+    return {
+      listenPoints: transport.listenPoints,
+      domains,
+      get bindingCount() {
+        return locations.size;
+      },
+      get dialogCount() {
+        return dialogs.size;
+      },
+      statistics,
+      reload: () => this.#reload(reloadScript, users, transport),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  #openTransport(proxy: () => Proxy, locations: () => LocationTable): RunningTransport {
+    const { proxy: settings } = this.#config;
+    const tls = readTlsFiles(settings, this.#paths.configDir);
+    return this.#undo.add(
+      openTransport({
+        listen: settings.listen,
+        hostAddresses: hostAddresses(),
+        certificate: tls.certificate,
+        tlsCa: tls.ca,
+        tlsVerifyPeer: settings.tlsVerifyPeer,
+        maxConnections: settings.maxConnections,
+        log: this.#log,
+      }, {
+        message: (message, flow) => proxy().receive(message, flow),
+        malformed: (error, flow) => proxy().refuseMalformed(error, flow),
+        connectionClosed: ({ connectionId }) => void locations().connectionClosed(connectionId),
+      }),
+      (it) => it.close(),
+    );
+  }
+
+  #domains({ listenPoints }: RunningTransport): string[] {
+    const { domains } = this.#config.proxy;
+    if (domains.length > 0) return [...domains];
+    return [...new Set(listenPoints.map(({ advertisedHost }) => advertisedHost.toLowerCase()))];
+  }
+
+  #routingSettings(domains: readonly string[]): ProxySettings {
+    const { proxy: settings } = this.#config;
+    const networks = settings.trustedPeers.map((it) => [ipaddr.parse(it.address), it.prefixLength] as const);
+    return {
+      ...settings,
+      domains,
+      realm: settings.realm ?? domains[0]!,
+      isTrusted: (text) => {
+        if (networks.length === 0) return false;
+        const address = ipaddr.process(text);
+        return networks.some(([network, length]) =>
+          network.kind() === address.kind() && address.match(network as typeof address, length)
+        );
+      },
+    };
+  }
+
+  #loadScript(routing: ProxySettings): Promise<RoutingScript> {
+    const { script } = this.#config.proxy;
+    if (script === undefined) return Promise.resolve(residentialScript(routing));
+    return loadScript(resolveIn(this.#paths.configDir, script), routing);
+  }
+
+  #userSource() {
+    const { users: { kind, path }, stateDir } = this.#config.proxy;
+    return { kind, path: resolveIn(kind === "file" ? this.#paths.configDir : stateDir, path) };
+  }
+
+  #databasePath(): string | undefined {
+    const { database, stateDir } = this.#config.proxy;
+    if (database === undefined) return undefined;
+    const path = resolveIn(stateDir, database);
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o750 });
+    return path;
+  }
+
+  async #listenForCommands(control: ControlInterface): Promise<void> {
+    const { controlSocket } = this.#config.proxy;
+    if (controlSocket === undefined) return;
+    const path = resolveIn(this.#paths.runtimeDir, controlSocket);
+    this.#undo.add(
+      await listenForCommands(path, (text) => control.handle(text), this.#log),
+      (it) => it.close(),
+    );
+  }
+
+  async #reload(
+    reloadScript: () => Promise<void>,
+    users: { reload(): boolean },
+    transport: RunningTransport,
+  ): Promise<void> {
+    await reloadScript().catch((error: Error) => this.#log.error(`${error.message}; the old one stays`));
+    users.reload();
+    try {
+      const { certificate } = readTlsFiles(this.#config.proxy, this.#paths.configDir);
+      if (certificate !== undefined) await transport.useCertificate(certificate);
+    } catch (error) {
+      this.#log.error(`${(error as Error).message}; the old certificate stays`);
+    }
+  }
+}
+
+/** Ends dialogs that have lived too long. */
+function lifetimes(dialogs: DialogTable, media: EngagedMedia) {
+  return {
+    get nextDeadlineMs() {
+      return dialogs.nextDeadlineMs;
+    },
+    handleTimeouts: (nowMs: number) => media.handleTimeout(nowMs),
+  };
+}
+
+/** What others reach this host by, for each family that it has. */
+function hostAddresses(): { IPv4: string | undefined; IPv6: string | undefined } {
+  return { IPv4: defaultAddress("IPv4"), IPv6: defaultAddress("IPv6") };
+}
