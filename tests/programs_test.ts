@@ -202,7 +202,7 @@ Deno.test("start runs both programs, says what to do next, and stops them", asyn
       "src/bin/start.ts",
       "--runtime-dir",
       directory,
-      "--relay-ip",
+      "--address",
       "127.0.0.1",
     ], { cwd: PROJECT });
     await start.line(/relay connected/);

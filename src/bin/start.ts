@@ -1,6 +1,6 @@
 /**
- * Everything on this host for a first try: makes certificates and a configuration, starts dispatcher and relay as
- * processes of their own with their own permission sets, and says what to do next.
+ * Everything on this host for a first try: makes certificates, users and a configuration, starts proxy, dispatcher and
+ * relay as processes of their own with their own permission sets, and says how to point phones at them.
  *
  * ```sh
  * deno task start
@@ -8,147 +8,80 @@
  * @module
  */
 import { bracketed } from "../control/media_header.ts";
-import { makeCertificates } from "../io/certificate_files.ts";
-import { Child } from "../io/child.ts";
+import { systemRandom } from "../io/random.ts";
 import { defaultAddress } from "../io/default_address.ts";
-import { freeTcpPort } from "../io/free_port.ts";
+import { type LocalLayout, LocalService, type LocalUser, prepareLocalService } from "../io/local_service.ts";
 import { handleSignals, runProgram, say, StartError } from "../io/program.ts";
+import { randomHex } from "../env/random.ts";
 
-const PROJECT = new URL("../../", import.meta.url).pathname;
-
-/** Where this run lives. */
-interface Layout {
-  readonly runtimeDir: string;
-  readonly configFile: string;
-  readonly socketPath: string;
-  readonly jsonlPath: string;
-  readonly relayIp: string;
-  readonly dispatcherPort: number;
-  readonly managementPort: number;
-}
+const USER_NAMES = ["alice", "bob"];
 
 if (import.meta.main) {
   await runProgram({
     name: "start",
-    summary: "Runs a dispatcher and a relay on this host, with certificates and a configuration made on the spot.",
+    summary: "Runs proxy, dispatcher and relay on this host, with users and a configuration made on the spot.",
     extra: {
-      "relay-ip": { kind: "string", placeholder: "ADDRESS", help: "carry media on this address of the host" },
+      "address": {
+        kind: "string",
+        placeholder: "ADDRESS",
+        help: "serve SIP and carry media on this address of the host",
+      },
     },
   }, async ({ flags, paths }) => {
-    const runtimeDir = flags.runtimeDir === undefined ? defaultRuntimeDir() : paths.runtimeDir;
-    const layout = await prepare(runtimeDir, flags.extra["relay-ip"] ?? defaultAddress() ?? "127.0.0.1");
-    const debug = flags.debug ? ["--debug"] : [];
-    const children: Child[] = [];
-    const allRun = () => children.every(({ running, stopped }) => running && !stopped);
-    const start = (child: Child) => {
-      children.push(child);
-      return Promise.race([child.ready, child.ended]);
-    };
-    const stop = () => children.forEach((child) => child.stop());
-    handleSignals({ stop, hangup: stop, toggleDebug: () => children.forEach((child) => child.signal("SIGUSR2")) });
-    await start(dispatcher(layout, debug));
-    // A relay whose dispatcher is not there yet would try again only after reconnect_delay.
-    if (allRun()) await start(relay(layout, debug));
-    if (allRun()) say(nextSteps(layout));
-    // One without the other is of no use, so the first that ends takes the other with it.
-    const first = await Promise.race(children.map((child) => child.ended));
-    const stopping = children.some(({ stopped }) => stopped);
-    stop();
-    await Promise.all(children.map(({ ended }) => ended));
-    if (!stopping) say("start: a program has ended by itself, its last lines say why; everything is stopped");
-    return stopping ? 0 : first.code || 1;
+    const directory = absolute(flags.runtimeDir === undefined ? defaultDirectory() : paths.runtimeDir);
+    const users = USER_NAMES.map((name) => ({ name, password: randomHex(systemRandom, 6) }));
+    const layout = await prepareLocalService({
+      directory,
+      address: flags.extra.address ?? defaultAddress() ?? "127.0.0.1",
+      users,
+      directNetworks: "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 127.0.0.0/8", // phones on this network and this host
+      debug: flags.debug,
+      say: (text) => void say(`start: ${text}`),
+    });
+    const service = new LocalService(layout, flags.debug);
+    const stop = () => service.stop();
+    handleSignals({ stop, hangup: stop, toggleDebug: () => service.signal("SIGUSR2") });
+    if (await service.start()) say(nextSteps(layout, users));
+    const { code, byItself } = await service.ended();
+    if (byItself) say("start: a program has ended by itself, its last lines say why; everything is stopped");
+    return byItself ? code || 1 : 0;
   });
 }
 
 /** Below the user's own directories; what lies there may be deleted whenever nothing runs. */
-function defaultRuntimeDir(): string {
+function defaultDirectory(): string {
   const base = Deno.env.get("XDG_RUNTIME_DIR") ?? Deno.env.get("HOME");
   if (!base) throw new StartError("Cannot choose a runtime directory: HOME is not set; give --runtime-dir DIR");
   return `${base}/.mediaproxy`;
 }
 
-async function prepare(runtimeDir: string, relayIp: string): Promise<Layout> {
-  const directory = runtimeDir.startsWith("/") ? runtimeDir : `${Deno.cwd()}/${runtimeDir}`;
-  Deno.mkdirSync(directory, { recursive: true, mode: 0o750 });
-  const certificates = `${directory}/tls`;
-  if (!exists(`${certificates}/ca.pem`)) {
-    say(`start: making certificates in ${certificates}`);
-    await makeCertificates(certificates);
-  }
-  const dispatcherPort = freeTcpPort("127.0.0.1", 25060);
-  const layout: Layout = {
-    runtimeDir: directory,
-    configFile: `${directory}/config.ini`,
-    socketPath: `${directory}/dispatcher.sock`,
-    jsonlPath: `${directory}/sessions.jsonl`,
-    relayIp,
-    dispatcherPort,
-    managementPort: freeTcpPort("127.0.0.1", Math.max(25061, dispatcherPort + 1)),
-  };
-  Deno.writeTextFileSync(layout.configFile, configuration(layout), { mode: 0o600 });
-  return layout;
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function configuration(layout: Layout): string {
-  return `; Made by "deno task start", and made anew each time. config.ini.sample explains the keys.
-[Relay]
-dispatchers = 127.0.0.1:${layout.dispatcherPort}
-relay_ip = ${layout.relayIp}
-; Phones on this network and on this host are reached directly.
-routable_private_ranges = 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 127.0.0.0/8
-
-[Dispatcher]
-socket_path = ${layout.socketPath}
-listen = 127.0.0.1:${layout.dispatcherPort}
-listen_management = 127.0.0.1:${layout.managementPort}
-accounting = jsonl
-
-[Accounting]
-jsonl_path = ${layout.jsonlPath}
-`;
-}
-
-function dispatcher(layout: Layout, flags: readonly string[]): Child {
-  const { runtimeDir, socketPath, dispatcherPort, managementPort } = layout;
-  const sipServers = ["/run/opensips/socket", "/run/kamailio/kamailio_rpc.sock"];
-  const sockets = [socketPath, `${runtimeDir}/opensips.sock`, `${runtimeDir}/kamailio.sock`, ...sipServers];
-  const net = [`127.0.0.1:${dispatcherPort}`, `127.0.0.1:${managementPort}`, ...sockets.map((path) => `unix:${path}`)];
-  const files = [runtimeDir, ...sipServers].join(",");
-  return Child.deno(
-    "dispatcher",
-    ["-P=dispatcher", `--allow-net=${net.join(",")}`, `--allow-read=${files}`, `--allow-write=${files}`],
-    [`${PROJECT}src/bin/dispatcher.ts`, "--config", layout.configFile, "--runtime-dir", runtimeDir, ...flags],
+function nextSteps(layout: LocalLayout, users: readonly LocalUser[]): string {
+  const { address, sipPort, configFile, jsonlPath, dispatcherSocket } = layout;
+  const server = `${bracketed(address)}${sipPort === 5060 ? "" : `:${sipPort}`}`;
+  const accounts = users.map(({ name, password }) =>
+    `     ${name.padEnd(10)} password ${password}   sip:${name}@${bracketed(address)}`
   );
-}
-
-function relay({ configFile, runtimeDir }: Layout, flags: readonly string[]): Child {
-  return Child.deno(
-    "relay",
-    ["-P=relay", `--allow-read=${runtimeDir}`],
-    [`${PROJECT}relay/main.ts`, "--config", configFile, "--runtime-dir", runtimeDir, ...flags],
-  );
-}
-
-function nextSteps({ socketPath, configFile, jsonlPath, relayIp, managementPort }: Layout): string {
   return `
-Dispatcher and relay are running. Media goes through ${bracketed(relayIp)}.
+Proxy, dispatcher and relay are running. SIP is served on ${server} (UDP and TCP); media goes through ${
+    bracketed(address)
+  }.
 
-1. Point your SIP server at the dispatcher. For Kamailio:
-     modparam("mediaproxy", "mediaproxy_socket", "${socketPath}")
-   and call engage_media_proxy() for each initial INVITE (with the dialog module), or use_media_proxy().
-2. Make a call, and look at it:
+1. Set up two softphones (Linphone, baresip, Zoiper, a desk phone ...), each with one of the accounts:
+${accounts.join("\n")}
+     domain / registrar / proxy: ${server}
+     transport UDP or TCP, no STUN, no ICE needed
+2. Call one from the other: dial ${users[1]!.name}, or ${users[0]!.name}.
+3. Look at the call while it is up, and at the relay:
      deno task ctl sessions --config ${configFile}
-     deno task ctl summary --config ${configFile}      (management port 127.0.0.1:${managementPort})
-3. Ended calls are written to ${jsonlPath}
+     deno task ctl summary --config ${configFile}
+   Ended calls are written to ${jsonlPath}
+
+Have you a Kamailio or OpenSIPS already? It can use the dispatcher and the relay, without our proxy:
+     modparam("mediaproxy", "mediaproxy_socket", "${dispatcherSocket}")
 
 Stop with Ctrl-C. README.md says how to run the programs one by one, and on many hosts.
 `;
