@@ -8,7 +8,13 @@ needed="
 kamailio:kamailio
 mediaproxy.so:kamailio-extra-modules
 sipp:sip-tester
+sipsak:sipsak
 rtpengine:rtpengine-daemon
+baresip:baresip-core
+ip:iproute2
+nft:nftables
+conntrack:conntrack
+tcpdump:tcpdump
 "
 
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"

@@ -1,8 +1,8 @@
 /**
- * Benchmarks of the two programs, as processes of their own, on the loopback interface of a Linux host.
+ * Benchmarks of the three programs, as processes of their own, on the loopback interface of a Linux host.
  *
  * ```sh
- * deno run -A tests/bench/main.ts relay|control [--json] [--quick]
+ * deno run -A tests/bench/main.ts relay|control|proxy [--json] [--quick]
  * ```
  * Progress goes to standard error, the result to standard output. Figures from one machine at one time compare with each
  * other only: read the ratios.
@@ -16,6 +16,7 @@
  */
 import { UsageError } from "../../src/config/mod.ts";
 import { benchControl, CONTROL_FLAGS } from "./control_command.ts";
+import { benchProxy, PROXY_FLAGS } from "./proxy_command.ts";
 import { benchRelay, RELAY_FLAGS } from "./relay_command.ts";
 import { print, progress } from "./support/figures.ts";
 import { type BenchFlags, flagsHelp } from "./support/flags.ts";
@@ -37,6 +38,11 @@ const COMMANDS: Readonly<Record<string, BenchCommand>> = {
     summary: "calls set up and ended through dispatcher and relay",
     flags: CONTROL_FLAGS,
     run: benchControl,
+  },
+  proxy: {
+    summary: "calls through the proxy and Kamailio, with and without media relays; memory over many calls",
+    flags: PROXY_FLAGS,
+    run: benchProxy,
   },
 };
 
@@ -73,7 +79,7 @@ async function run([name = "--help", ...args]: readonly string[]): Promise<numbe
 
 function help(): string {
   const pages = Object.entries(COMMANDS).map(([name, command]) => commandHelp(name, command));
-  return ["Measures dispatcher and relay on the loopback interface.", ...pages].join("\n\n");
+  return ["Measures proxy, dispatcher and relay on the loopback interface.", ...pages].join("\n\n");
 }
 
 function commandHelp(name: string, { summary, flags }: BenchCommand): string {

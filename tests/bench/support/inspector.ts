@@ -1,4 +1,4 @@
-/** Deno's inspector, as far as it takes to have garbage collected. @module */
+/** Deno's inspector, as far as it takes to have garbage collected and to see what is left. @module */
 
 /** The flag with which a Deno program listens for inspectors on `port` of the loopback interface. */
 export function inspectorFlag(port: number): string {
@@ -7,22 +7,41 @@ export function inspectorFlag(port: number): string {
 
 /** Has the program that listens on `port` collect all of its garbage. */
 export async function collectGarbage(port: number): Promise<void> {
+  await ask(port, ["HeapProfiler.enable", "HeapProfiler.collectGarbage", "HeapProfiler.disable"]);
+}
+
+/** Has it collect all of its garbage, and returns what is in use of V8's heap then. */
+export async function collectedHeapBytes(port: number): Promise<number> {
+  const methods = [
+    "HeapProfiler.enable",
+    "HeapProfiler.collectGarbage",
+    "Runtime.getHeapUsage",
+    "HeapProfiler.disable",
+  ];
+  const results = await ask(port, methods);
+  return Number((results[2] as { usedSize?: number }).usedSize);
+}
+
+/** Sends commands without parameters, and returns their results. */
+async function ask(port: number, methods: readonly string[]): Promise<unknown[]> {
   const response = await fetch(`http://127.0.0.1:${port}/json/list`);
   const [target] = await response.json() as { webSocketDebuggerUrl: string }[];
   if (target === undefined) throw new Error("Cannot have garbage collected: the inspector has no target");
   const socket = new WebSocket(target.webSocketDebuggerUrl);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<unknown[]>();
+  const results: unknown[] = [];
   socket.onopen = () => {
-    socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.enable" }));
-    socket.send(JSON.stringify({ id: 2, method: "HeapProfiler.collectGarbage" }));
-    socket.send(JSON.stringify({ id: 3, method: "HeapProfiler.disable" }));
+    for (const [id, method] of methods.entries()) socket.send(JSON.stringify({ id, method }));
   };
   socket.onmessage = ({ data }) => {
-    if (JSON.parse(data).id === 3) resolve();
+    const { id, result } = JSON.parse(data) as { id?: number; result?: unknown };
+    if (id === undefined) return; // an event
+    results[id] = result;
+    if (id === methods.length - 1) resolve(results);
   };
   socket.onerror = () => reject(new Error("Cannot have garbage collected: the inspector does not answer"));
   try {
-    await promise;
+    return await promise;
   } finally {
     socket.close();
   }

@@ -1,0 +1,192 @@
+/** What a test file in the laboratory works with: homes, phones, and the service in the middle. @module */
+import { assertEquals } from "../../../src/deps/assert.ts";
+import { Baresip } from "./baresip.ts";
+import type { BaresipAccount } from "./baresip_files.ts";
+import { type Home, type HomeOptions, Lab, SERVER_ADDRESS, SERVER_ADDRESS_6 } from "./lab.ts";
+import { missingLaboratory } from "./lab_commands.ts";
+import { DOMAIN, type LabService } from "./lab_service.ts";
+import { userOf } from "./our_service.ts";
+import { missingPrograms } from "./programs.ts";
+import type { SoundSource } from "./recording.ts";
+import { until } from "./until.ts";
+import { WireTap } from "./wire_tap.ts";
+
+/** Phones play tones that are this far apart; multiples of 20 Hz. */
+const TONE_STEP_HZ = 140;
+const LOWEST_TONE_HZ = 400;
+const TONES = 12;
+
+const QUIET_MS = 500;
+
+/** How a phone differs from one that speaks UDP over IPv4 from its home's first address. */
+export type PhoneOptions = Partial<
+  Pick<BaresipAccount, "transport" | "family" | "phone" | "ringSeconds" | "expiresSeconds">
+>;
+
+/** One test's view of the laboratory. What it made is gone after the test. */
+export class LabBench {
+  readonly lab: Lab;
+  readonly service: LabService;
+  readonly #phones: Baresip[] = [];
+  readonly #undo = new AsyncDisposableStack();
+  readonly #nextNumber: () => number;
+
+  /** Use {@linkcode sharedLab}. */
+  constructor(lab: Lab, service: LabService, nextNumber: () => number) {
+    this.lab = lab;
+    this.service = service;
+    this.#nextNumber = nextNumber;
+  }
+
+  /** Builds a home. */
+  addHome(options: HomeOptions): Promise<Home> {
+    return this.lab.addHome(options);
+  }
+
+  /** Starts a phone of a new user, who is registered then. */
+  async startPhone(home: Home, options: PhoneOptions = {}): Promise<Baresip> {
+    const number = this.#nextNumber();
+    const { media } = this.service;
+    const family = options.family ?? "IPv4";
+    const phone = await Baresip.start(home, {
+      ...userOf(number),
+      directory: `${media.directory}/phone${number}`,
+      domain: DOMAIN,
+      server: family === "IPv6" ? `[${SERVER_ADDRESS_6}]` : SERVER_ADDRESS,
+      family,
+      transport: "udp",
+      phone: 0,
+      toneHz: LOWEST_TONE_HZ + TONE_STEP_HZ * (number % TONES),
+      caFile: media.caFile,
+      ...options,
+    });
+    this.#undo.use(phone);
+    this.#phones.push(phone);
+    await phone.event("REGISTER_OK");
+    return phone;
+  }
+
+  /** Listens to what reaches a phone from now on. */
+  async tap(home: Home, phone: Baresip): Promise<WireTap> {
+    const addresses = phone.account.family === "IPv6" ? home.phoneAddresses6 : home.phoneAddresses;
+    const path = `${phone.account.directory}/tap-${crypto.randomUUID().slice(0, 8)}.pcap`;
+    return this.#undo.use(await WireTap.start(home, addresses[phone.account.phone]!, path));
+  }
+
+  /** Has one phone call the other, and the other answer; resolves when both say that the call is up. */
+  async call(caller: Baresip, callee: Baresip): Promise<void> {
+    await caller.dial(callee.uri);
+    await callee.event("CALL_INCOMING");
+    await callee.accept();
+    await Promise.all([caller.event("CALL_ESTABLISHED"), callee.event("CALL_ESTABLISHED")]);
+  }
+
+  /** Has one phone hang up, and waits until both have; nothing is left of the call then. */
+  async hangUp(first: Baresip, other: Baresip): Promise<void> {
+    await first.hangUp();
+    await Promise.all([first.event("CALL_CLOSED"), other.event("CALL_CLOSED")]);
+    await this.nothingLeft();
+  }
+
+  /** Waits until no relay has a session, and the SIP server no dialog. */
+  async nothingLeft(): Promise<void> {
+    await until("all sessions to end", async () => (await this.service.media.sessions()).length === 0);
+    await until("all dialogs to end", async () => (await this.service.dialogs()).length === 0);
+  }
+
+  /** The addresses that the relay sends the parties' media to, caller first, of the only session there is. */
+  async remotes(): Promise<[caller: string, callee: string]> {
+    const sessions = await this.service.media.sessions();
+    assertEquals(sessions.length, 1);
+    const [stream] = sessions[0]!.streams;
+    return [stream!.caller_remote, stream!.callee_remote];
+  }
+
+  /** What phones and programs wrote last. */
+  logs(): string {
+    return [...this.#phones, ...this.service.media.programs].map((source) => source.tail()).join("\n");
+  }
+
+  /** Stops the phones. */
+  async end(): Promise<void> {
+    await this.#undo.disposeAsync();
+  }
+}
+
+/** Waits until nothing has come for half a second. */
+export async function silence(source: SoundSource): Promise<void> {
+  let length = -1;
+  let sinceMs = 0;
+  await until("silence", () => {
+    const { samples } = source.sound();
+    if (samples.length !== length) sinceMs = performance.now();
+    length = samples.length;
+    return performance.now() - sinceMs >= QUIET_MS;
+  });
+}
+
+/** Both parties hear each other, by what their phones decode. */
+export async function hearEachOther(one: Baresip, other: Baresip): Promise<void> {
+  await Promise.all([one.hears(other.account.toneHz), other.hears(one.account.toneHz)]);
+}
+
+/**
+ * Registers a test that needs a laboratory. Where none can be built it fails in CI (environment variable `CI`), and is
+ * ignored elsewhere, with the reason in its name.
+ */
+export function laboratoryTest(name: string, body: () => Promise<void>): void {
+  const missing = missingForPhones();
+  const ignore = missing !== undefined && !Deno.env.get("CI");
+  Deno.test({
+    name: ignore ? `${name} (ignored: missing ${missing}; see scripts/install_peers.sh)` : name,
+    ignore,
+    // The programs' output is read all the time, not within one test.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      if (missing !== undefined) throw new Error(`Cannot build the laboratory: missing ${missing}`);
+      await body();
+    },
+  });
+}
+
+/** A test file's laboratory: built by the first test that runs, gone after the last. */
+export interface SharedLab {
+  /** Registers a test, see {@linkcode laboratoryTest}. A failure shows what phones and programs wrote last. */
+  test(name: string, body: (bench: LabBench) => Promise<void>): void;
+}
+
+/** Creates the laboratory of a test file around one service. */
+export function sharedLab(start: (lab: Lab) => Promise<LabService>): SharedLab {
+  const undo = new AsyncDisposableStack();
+  let started: Promise<[Lab, LabService]> | undefined;
+  let numbers = 0;
+  Deno.test.afterAll(() => undo.disposeAsync());
+  const build = async (): Promise<[Lab, LabService]> => {
+    const lab = undo.use(await Lab.start());
+    return [lab, undo.use(await start(lab))];
+  };
+  return {
+    test(name, body) {
+      laboratoryTest(name, async () => {
+        const bench = new LabBench(...await (started ??= build()), () => ++numbers);
+        try {
+          await body(bench);
+        } catch (error) {
+          if (error instanceof Error) error.message += `\n${bench.logs()}`;
+          throw error;
+        } finally {
+          await bench.end();
+        }
+      });
+    },
+  };
+}
+
+/** Asked once in a test file: finding out takes a moment. */
+let missingThings: { what: string | undefined } | undefined;
+
+function missingForPhones(): string | undefined {
+  missingThings ??= { what: missingPrograms() ?? missingLaboratory() };
+  return missingThings.what;
+}

@@ -1,0 +1,133 @@
+/** Our dispatcher and relay on the laboratory's public host, for whatever SIP server is there. @module */
+import type { SessionStatistics } from "../../../src/control/mod.ts";
+import { issueCertificate, makeCertificates } from "../../../src/io/certificate_files.ts";
+import { type Lab, RELAY_ADDRESS } from "./lab.ts";
+import { LabConnection } from "./lab_connection.ts";
+import type { PeerProcess } from "./process.ts";
+import { until } from "./until.ts";
+
+const PROJECT = new URL("../../../", import.meta.url).pathname;
+const MANAGEMENT_PORT = 25061;
+/** A program has to be compiled before it is ready, on a machine that may be busy. */
+const START_DEADLINE_MS = 30_000;
+
+/** How long media may pause until the relay takes it for lost. */
+export const IDLE_TIMEOUT_SECONDS = 4;
+
+/** The domain whose users the phones are. */
+export const DOMAIN = "example.com";
+/** The name in the SIP server's certificate. */
+export const SERVER_NAME = "sip.example.com";
+
+/** Sections of a configuration, and their keys. */
+export type Sections = Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+
+/** Dispatcher and relay, and where everything is. */
+export class MediaService implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly directory: string;
+  readonly configPath: string;
+  readonly dispatcherSocket: string;
+  /** Where the SIP server takes JSON-RPC. */
+  readonly controlSocket: string;
+  /** The authority of all certificates. */
+  readonly caFile: string;
+  readonly programs: PeerProcess[] = [];
+
+  private constructor(lab: Lab, directory: string) {
+    this.lab = lab;
+    this.directory = directory;
+    this.configPath = `${directory}/config.ini`;
+    this.dispatcherSocket = `${directory}/dispatcher.sock`;
+    this.controlSocket = `${directory}/sip.sock`;
+    this.caFile = `${directory}/tls/ca.pem`;
+  }
+
+  /** Starts both in a directory of their own. `more` joins the configuration, key by key. */
+  static async start(lab: Lab, more: (service: MediaService) => Sections): Promise<MediaService> {
+    const service = new MediaService(lab, await Deno.makeTempDir({ prefix: "lab-" }));
+    try {
+      await makeCertificates(`${service.directory}/tls`);
+      await issueCertificate(`${service.directory}/tls`, "sip", SERVER_NAME);
+      await Deno.writeTextFile(service.configPath, iniText(merged(service.#sections(), more(service))));
+      const dispatcher = await service.startProgram("dispatcher", [
+        ...["src/bin/dispatcher.ts", "--config", service.configPath, "--runtime-dir", service.directory],
+      ]);
+      await service.startProgram("relay", ["relay/main.ts", "--config", service.configPath]);
+      await dispatcher.line(/relay connected/, 0, START_DEADLINE_MS);
+    } catch (error) {
+      await service[Symbol.asyncDispose]();
+      throw error;
+    }
+    return service;
+  }
+
+  /** Starts one of our programs on the public host; resolves when it says that it is ready. */
+  async startProgram(name: string, args: readonly string[]): Promise<PeerProcess> {
+    const command = ["run", "-A", "--no-prompt", ...args];
+    const program = this.lab.start(name, Deno.execPath(), command, { cwd: PROJECT });
+    this.programs.push(program);
+    try {
+      await program.line(/\bready\b/, 0, START_DEADLINE_MS);
+    } catch (error) {
+      throw new Error(`Cannot start the ${name}\n${program.tail()}`, { cause: error });
+    }
+    return program;
+  }
+
+  /** The running sessions, as the management port tells. */
+  async sessions(): Promise<SessionStatistics[]> {
+    let answer: string | undefined;
+    await using connection = new LabConnection(this.lab.publicHost, "127.0.0.1", MANAGEMENT_PORT, (text) => {
+      const end = text.indexOf("\r\n");
+      if (end >= 0) answer ??= text.slice(0, end);
+      return text;
+    });
+    await connection.write("sessions\r\n");
+    return JSON.parse(await until("the dispatcher to list its sessions", () => answer)) as SessionStatistics[];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const program of this.programs.splice(0).reverse()) await program.stop();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  #sections(): Sections {
+    return {
+      Relay: {
+        dispatchers: "127.0.0.1:25060",
+        relay_ip: RELAY_ADDRESS,
+        port_range: "50000:50400",
+        reconnect_delay: 1,
+        idle_timeout: IDLE_TIMEOUT_SECONDS,
+      },
+      Dispatcher: {
+        socket_path: this.dispatcherSocket,
+        listen: "127.0.0.1:25060",
+        listen_management: `127.0.0.1:${MANAGEMENT_PORT}`,
+        management_use_tls: "no",
+      },
+      TLS: { certs_path: `${this.directory}/tls` },
+    };
+  }
+}
+
+/** A SIP server in the laboratory, with its dispatcher and relay. */
+export interface LabService extends AsyncDisposable {
+  readonly media: MediaService;
+  /** The dialogs that the SIP server knows. */
+  dialogs(): Promise<unknown[]>;
+  /** Ends the SIP server with a signal, and starts it again. */
+  restart(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
+}
+
+function merged(first: Sections, second: Sections): Sections {
+  const names = new Set([...Object.keys(first), ...Object.keys(second)]);
+  return Object.fromEntries([...names].map((name) => [name, { ...first[name], ...second[name] }]));
+}
+
+function iniText(sections: Sections): string {
+  return Object.entries(sections).map(([section, keys]) =>
+    [`[${section}]`, ...Object.entries(keys).map(([key, value]) => `${key} = ${value}`), ""].join("\n")
+  ).join("\n");
+}
