@@ -27,6 +27,11 @@ export interface UserSource {
   readonly path: string;
 }
 
+/** The hashes of digest authentication (RFC 8760). */
+export type DigestAlgorithm = "MD5" | "SHA-256";
+
+const DIGEST_ALGORITHMS: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
+
 /** What a proxy is told. Durations are at least 1000 and at most 2^31 - 1 ms unless they say otherwise. */
 export interface ProxyConfig {
   /** At least one; no two need the same port. */
@@ -57,6 +62,8 @@ export interface ProxyConfig {
   readonly authenticate: boolean;
   /** Whose requests need no password. */
   readonly trustedPeers: readonly Network[];
+  /** What challenges offer, in this order. */
+  readonly digestAlgorithms: readonly DigestAlgorithm[];
   /** How long an answer to a challenge is good for. */
   readonly nonceLifetimeMs: number;
   /** Of a registration that names no time. */
@@ -105,6 +112,7 @@ export const PROXY_SECTION = section(
     tls_verify_peer: key("yes", parseBoolean),
     authenticate: key("yes", parseBoolean),
     trusted_peers: key("None", parseNetworkList),
+    digest_algorithms: key("MD5", parseDigestAlgorithms),
     nonce_lifetime: key("300", parseSeconds),
     default_expires: key("3600", parseSeconds),
     min_expires: key("60", (text) => parseWholeNumber(text, 1, 3600, "a whole number of seconds") * 1000),
@@ -136,6 +144,7 @@ export const PROXY_SECTION = section(
     tlsVerifyPeer: values.tls_verify_peer,
     authenticate: values.authenticate,
     trustedPeers: values.trusted_peers,
+    digestAlgorithms: values.digest_algorithms,
     nonceLifetimeMs: values.nonce_lifetime,
     defaultExpiresMs: values.default_expires,
     minExpiresMs: values.min_expires,
@@ -179,6 +188,16 @@ function parseRealm(text: string): string | undefined {
     throw new SyntaxError('a realm without ", \\ and control characters is accepted');
   }
   return isNone(text) ? undefined : text;
+}
+
+/** At least one, none twice. */
+function parseDigestAlgorithms(text: string): DigestAlgorithm[] {
+  const names = splitList(text).map((name) => name.toUpperCase());
+  const unknown = names.find((name) => !DIGEST_ALGORITHMS.some((it) => it === name));
+  if (unknown !== undefined || names.length === 0) {
+    throw new SyntaxError(`${quoted(unknown ?? text)} is not one or both of ${DIGEST_ALGORITHMS.join(", ")}`);
+  }
+  return [...new Set(names)] as DigestAlgorithm[];
 }
 
 function parseUserSource(text: string): UserSource {

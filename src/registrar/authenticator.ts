@@ -10,10 +10,12 @@
 import type { RandomSource } from "../env/random.ts";
 import {
   computeResponse,
+  type DigestAlgorithm,
   type DigestCredentials,
   parseDigestCredentials,
   serializeDigestChallenge,
 } from "../sip/digest.ts";
+import type { DigestAlgorithm } from "../sip/digest.ts";
 import { SipSyntaxError } from "../sip/errors.ts";
 import { parseSipUri, userOf } from "../sip/uri.ts";
 import { FailureLimit } from "./failure_limit.ts";
@@ -68,6 +70,8 @@ export interface AuthenticatorOptions {
   readonly nonceLifetimeMs: number;
   readonly users: UserStore;
   readonly random: RandomSource;
+  /** What to offer, in this order, as far as the users' secrets allow it. All that they allow if absent. */
+  readonly algorithms?: readonly DigestAlgorithm[];
   /** Nonces that are remembered because they were used; 100,000 if absent. */
   readonly maxUsedNonces?: number;
   /** Failures a minute that shut an address out; 20 if absent. */
@@ -100,13 +104,15 @@ export class Authenticator {
   }
 
   /**
-   * The values of WWW-Authenticate or Proxy-Authenticate, one line each, the stronger algorithm first (RFC 8760 §2.4).
+   * The values of WWW-Authenticate or Proxy-Authenticate, one line each, the preferred algorithm first (RFC 8760 §2.4).
    * `isStale` says that the password was right, and nobody need be asked for it.
    */
   challenge(isStale: boolean, nowMs: number): string[] {
     const { realm, users } = this.#options;
     const nonce = this.#nonces.create(nowMs);
-    return users.algorithms.map((algorithm) =>
+    const { algorithms = users.algorithms } = this.#options;
+    const possible = algorithms.filter((algorithm) => users.algorithms.includes(algorithm));
+    return (possible.length > 0 ? possible : users.algorithms).map((algorithm) =>
       serializeDigestChallenge({ realm, nonce, algorithm, qop: "auth", stale: isStale, opaque: "" })
     );
   }

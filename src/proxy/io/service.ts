@@ -170,6 +170,7 @@ class ProxyService {
       authenticator: new Authenticator({
         realm: routing.realm,
         nonceLifetimeMs: settings.nonceLifetimeMs,
+        algorithms: settings.digestAlgorithms,
         users,
         random: systemRandom,
       }),

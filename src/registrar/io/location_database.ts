@@ -16,8 +16,8 @@
  * | listen_address, listen_port    | where it came to                                                       |
  * | user_agent, natted             | what its phone calls itself, and whether it is behind a NAT (0 or 1)   |
  *
- * Measured (Deno 2.9.6, a batch of 1,000 refreshes): 8 us for each, of which the event loop waits for all together; a
- * transaction for each took 60 us.
+ * Measured with 50,000 rows (Deno 2.9.6): a refresh takes 19 us in a transaction of many, 57 us in its own; with named
+ * parameters in place of numbered ones 46 and 84 us.
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -30,6 +30,8 @@ import { inTransaction, openDatabase } from "./database.ts";
 const WRITE_AFTER_MS = 200;
 /** After a write that failed: a full disk will not be empty in a moment. */
 const RETRY_AFTER_MS = 5000;
+/** So many are written in one turn, which is some 5 ms: calls must not wait for the rest. */
+const MAX_BATCH = 250;
 /** So many changes wait for a disk that takes none; then the oldest are given up. */
 const MAX_WAITING = 200_000;
 const REMEDY = "move the file away and start again: phones register again by themselves, within their expiry";
@@ -79,7 +81,7 @@ export class LocationDatabase implements LocationStore {
   readonly #put: StatementSync;
   readonly #remove: StatementSync;
   /** What has changed since the last write, by binding. */
-  #changes = new Map<string, Change>();
+  readonly #changes = new Map<string, Change>();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #isClosed = false;
 
@@ -89,8 +91,8 @@ export class LocationDatabase implements LocationStore {
     this.#log = log;
     this.#database = openDatabase(path, REMEDY);
     this.#database.exec(SCHEMA);
-    const values = COLUMNS.map((column) => `:${column}`).join(", ");
-    this.#put = this.#database.prepare(`INSERT OR REPLACE INTO locations (${COLUMNS.join(", ")}) VALUES (${values})`);
+    const places = COLUMNS.map(() => "?").join(", ");
+    this.#put = this.#database.prepare(`INSERT OR REPLACE INTO locations (${COLUMNS.join(", ")}) VALUES (${places})`);
     this.#remove = this.#database.prepare(
       "DELETE FROM locations WHERE aor = ? AND contact = ? AND instance_id = ? AND reg_id = ?",
     );
@@ -120,8 +122,8 @@ export class LocationDatabase implements LocationStore {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#write();
     clearTimeout(this.#timer);
+    while (this.#changes.size > 0 && this.#write());
     this.#database.close();
   }
 
@@ -131,26 +133,38 @@ export class LocationDatabase implements LocationStore {
     this.#changes.delete(key); // the last to change is the last to be given up
     this.#changes.set(key, change);
     if (this.#changes.size > MAX_WAITING) this.#changes.delete(this.#changes.keys().next().value!);
-    this.#timer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS);
+    this.#timer ??= setTimeout(() => this.#writeSome(), WRITE_AFTER_MS);
   }
 
-  #write(): void {
-    clearTimeout(this.#timer);
+  #writeSome(): void {
     this.#timer = undefined;
-    const changes = this.#changes;
-    if (changes.size === 0) return;
+    const isWritten = this.#write();
+    if (this.#changes.size === 0) return;
+    this.#timer = setTimeout(() => this.#writeSome(), isWritten ? 0 : RETRY_AFTER_MS);
+  }
+
+  /** Writes the changes that have waited the longest; whether that worked. */
+  #write(): boolean {
+    const batch = [...this.#changes.values().take(MAX_BATCH)];
     try {
       inTransaction(this.#database, () => {
-        for (const { binding, isRemoval } of changes.values()) {
-          const { aor, contact, instanceId, regId } = binding;
-          if (isRemoval) this.#remove.run(aor, contact, instanceId, regId);
-          else this.#put.run(rowOf(binding));
-        }
+        for (const { binding, isRemoval } of batch) this.#writeOne(binding, isRemoval);
       });
-      this.#changes = new Map();
     } catch (error) {
-      this.#log.error(`cannot write ${changes.size} locations to ${this.#path}: ${(error as Error).message}`);
-      if (!this.#isClosed) this.#timer = setTimeout(() => this.#write(), RETRY_AFTER_MS);
+      this.#log.error(`cannot write ${this.#changes.size} locations to ${this.#path}: ${(error as Error).message}`);
+      return false;
+    }
+    for (const { binding } of batch) this.#changes.delete(bindingKey(binding));
+    return true;
+  }
+
+  #writeOne(binding: StoredBinding, isRemoval: boolean): void {
+    const { aor, contact, instanceId, regId } = binding;
+    if (isRemoval) {
+      this.#remove.run(aor, contact, instanceId, regId);
+    } else {
+      const row = rowOf(binding);
+      this.#put.run(...COLUMNS.map((column) => row[column]));
     }
   }
 }

@@ -79,6 +79,23 @@ Deno.test("LocationDatabase writes within 200 ms, all changes at once, of each b
   database.close();
 });
 
+Deno.test("LocationDatabase writes many changes in several turns, and all of them when it is closed", async () => {
+  using lab = new Lab();
+  using time = new FakeTime();
+  const database = lab.open();
+  const put = (count: number, cseq: number) => {
+    for (let number = 0; number < count; number++) {
+      database.put(storedBinding(bindingOf({ contact: `sip:${number}@192.0.2.1`, cseq })));
+    }
+  };
+  put(600, 1);
+  await time.advance(200);
+  assertEquals(lab.rows().length, 600);
+  put(600, 2);
+  database.close();
+  assertEquals(lab.rows().filter(({ cseq }) => cseq === 2).length, 600);
+});
+
 Deno.test("LocationDatabase tries again what could not be written, and says so", async () => {
   using lab = new Lab();
   using time = new FakeTime();

@@ -1,4 +1,5 @@
 /** Our proxy in the laboratory, as an operator would set it up for the users of one domain. @module */
+import { computeHa1 } from "../../../src/sip/digest.ts";
 import { type Lab, SERVER_ADDRESS, SERVER_ADDRESS_6 } from "./lab.ts";
 import { DOMAIN, type LabService, MediaService, type Sections, SERVER_NAME } from "./lab_service.ts";
 import type { PeerProcess } from "./process.ts";
@@ -18,7 +19,7 @@ export interface OurServiceOptions {
 /** The name and the password of one of the users, counted from 1. */
 export function userOf(number: number): { user: string; password: string } {
   if (number > USERS) throw new Error(`Cannot name user ${number}: there are ${USERS}`);
-  return { user: `user${number}`, password: `secret of user ${number}` };
+  return { user: `user${number}`, password: `secret-of-user-${number}` };
 }
 
 /** Starts dispatcher, relay and proxy; resolves once phones can register. */
@@ -73,8 +74,9 @@ function sections({ directory, dispatcherSocket, controlSocket }: MediaService, 
   };
 }
 
+/** Interop: baresip 1.0 gives up at any challenge for SHA-256, even if there is one for MD5, too; so nobody has one. */
 async function writeUsers(path: string): Promise<void> {
   const lines = Array.from({ length: USERS }, (_, index) => userOf(1 + index))
-    .map(({ user, password }) => `${user}:${password}\n`);
+    .map(({ user, password }) => `${user}:{MD5}${computeHa1("MD5", user, DOMAIN, password)}\n`);
   await Deno.writeTextFile(path, lines.join(""), { mode: 0o600 });
 }
