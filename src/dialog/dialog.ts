@@ -106,7 +106,7 @@ export class Dialog {
   }
 
   /**
-   * Follows a response above 100 to the INVITE. `isOwnRoute` knows our own Record-Route values.
+   * Follows a response above 100 to the INVITE that began it. `isOwnRoute` knows our own Record-Route values.
    * A 2xx without a tag in To is no dialog. Returns whether the dialog was confirmed by it.
    */
   handleReply(response: SipResponse, source: Target, isOwnRoute: (value: string) => boolean): boolean {
@@ -145,6 +145,14 @@ export class Dialog {
     party.cseq = Math.max(party.cseq, request.cseq.sequence);
     party.target = source;
     if (REFRESHING.has(request.method)) party.contact = contactOf(request) ?? party.contact;
+  }
+
+  /** Follows a success of an in-dialog request: where its sender, the other side, is now (RFC 3261 §12.2.1.2). */
+  handleInDialogReply(response: SipResponse, source: Target): void {
+    const party = response.toTag === this.caller.tag ? this.caller : this.leg(response.toTag)?.party;
+    if (party === undefined || response.status < 200 || response.status >= 300) return;
+    party.target = source;
+    if (REFRESHING.has(response.cseq.method)) party.contact = contactOf(response) ?? party.contact;
   }
 
   /**

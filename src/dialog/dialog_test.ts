@@ -105,6 +105,20 @@ Deno.test("Dialog follows CSeq, target refreshes and where each side is (RFC 326
   assertEquals(toCallee.request.header("cseq"), "21 BYE");
 });
 
+Deno.test("Dialog takes the caller's answer to a callee's re-INVITE for no other callee", () => {
+  const dialog = engaged();
+  answer(dialog, 200, "b");
+  const reInvite = inDialog("INVITE", "callee", 1);
+  dialog.handleRequest(reInvite, BOB);
+  const response = createResponse(reInvite, 200);
+  response.appendHeader("contact", "<sip:alice@192.168.1.99>");
+  const moved: Target = { ...ALICE, port: 42_000 };
+  dialog.handleInDialogReply(response, moved);
+  assertEquals(dialog.legs.length, 1);
+  assertEquals([dialog.caller.contact, dialog.caller.target], ["sip:alice@192.168.1.99", moved]);
+  assertEquals(dialog.endLeg("b"), true);
+});
+
 Deno.test("Dialog of a fork answered twice ends with the last leg", () => {
   const dialog = engaged();
   answer(dialog, 200, "b");

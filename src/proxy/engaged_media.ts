@@ -102,7 +102,9 @@ export class EngagedMedia {
     const { dialog } = call;
     if (dialog === undefined || response.status > 299) return undefined;
     const isInvite = call.received.method === "INVITE";
-    if (isInvite && dialog.handleReply(response, source, (value) => this.#isOwnRoute(value))) {
+    if (call.hasToTag) {
+      dialog.handleInDialogReply(response, source);
+    } else if (isInvite && dialog.handleReply(response, source, (value) => this.#isOwnRoute(value))) {
       this.#options.changed(dialog);
     }
     if (response.body === "" && !(isInvite && response.status >= 200)) return undefined;
