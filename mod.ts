@@ -1,6 +1,7 @@
 /**
- * MediaProxy for Deno as a library: a dispatcher in your own process, its configuration, and the codecs of both
- * mediaproxy wires (also by subpath: `./control`, `./config`).
+ * MediaProxy for Deno as a library: proxy, dispatcher and relay in your own process, the mediaproxy module for a proxy of
+ * your own, the configuration, and the codecs of both mediaproxy wires. By subpath: `./sip`, `./sdp`, `./stun`,
+ * `./mediaproxy`, `./control`, `./config`.
  *
  * @example
  * ```ts
@@ -14,6 +15,7 @@
 export {
   type AccountingBackend,
   type AccountingConfig,
+  type AdvertisedAddress,
   type Config,
   ConfigError,
   type DatabaseConfig,
@@ -24,24 +26,34 @@ export {
   type ExtraValues,
   type Flags,
   type HostPort,
+  type IceCandidateChoice,
   type ListenAddress,
+  type ListenSpec,
   type LogFormat,
+  type MediaProxyConfig,
   type Network,
   parseConfig,
   type ParsedConfig,
   type Paths,
   type PortRange,
+  type ProxyConfig,
   type RadiusConfig,
   type RelayConfig,
   resolvePaths,
   type SipServerConfig,
   type TlsConfig,
+  type UserSource,
 } from "./src/config/mod.ts";
 export * from "./src/control/mod.ts";
 export { type RunningDispatcher, startDispatcher } from "./src/dispatcher/io/service.ts";
 export { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage } from "./src/env/log.ts";
 export type { Passport, PassportAttribute, PassportRule } from "./src/tls/passport.ts";
 export type { SocketCounters } from "./relay/io/media_socket.ts";
+export * from "./src/mediaproxy/mod.ts";
+export { type DispatcherClientOptions, UnixDispatcherClient } from "./src/mediaproxy/io/dispatcher_client.ts";
+export type * from "./src/proxy/script.ts";
+export { residentialScript } from "./src/proxy/default_script.ts";
+export { type RunningProxy, startProxy } from "./src/proxy/io/service.ts";
 export { createLog, type ProgramLog } from "./src/io/log.ts";
 export { type RunningRelay, startRelay } from "./relay/io/service.ts";
 export { VERSION } from "./src/version.ts";

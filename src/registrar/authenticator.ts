@@ -15,7 +15,6 @@ import {
   parseDigestCredentials,
   serializeDigestChallenge,
 } from "../sip/digest.ts";
-import type { DigestAlgorithm } from "../sip/digest.ts";
 import { SipSyntaxError } from "../sip/errors.ts";
 import { parseSipUri, userOf } from "../sip/uri.ts";
 import { FailureLimit } from "./failure_limit.ts";

@@ -88,10 +88,14 @@ export class LabBench {
     await this.nothingLeft();
   }
 
-  /** Waits until no relay has a session, and the SIP server no dialog. */
+  /** Waits until no relay has a session of this test's phones, and the SIP server no dialog. */
   async nothingLeft(): Promise<void> {
-    await until("all sessions to end", async () => (await this.service.media.sessions()).length === 0);
-    await until("all dialogs to end", async () => (await this.service.dialogs()).length === 0);
+    let left: unknown[] = [];
+    await until(() => `the end of ${JSON.stringify(left)}`, async () => {
+      const all = [...await this.service.media.sessions(), ...await this.service.dialogs()];
+      left = all.filter((it) => this.#phones.some(({ uri }) => JSON.stringify(it).includes(uri)));
+      return left.length === 0;
+    });
   }
 
   /** The addresses that the relay sends the parties' media to, caller first, of the only session there is. */
