@@ -22,6 +22,7 @@ export async function startOurs({ module, calleePort, inspected }: ProxySubjectO
     ? undefined
     : undo.use(await startPrograms({ portRange: MEDIA_PORTS.ours, portRestTimeSeconds: 0 }));
   const port = freeUdpPort();
+  Deno.writeTextFileSync(`${directory}/users.txt`, "nobody:nothing\n", { mode: 0o600 });
   Deno.writeTextFileSync(`${directory}/config.ini`, configuration(directory, port, programs?.socketPath));
   Deno.writeTextFileSync(`${directory}/script.ts`, script(module, calleePort));
   const inspectorPort = freeTcpPort();
