@@ -13,7 +13,7 @@ const TRANSPORTS = Object.keys(DEFAULT_PORTS) as ListenSpec["transport"][];
 export interface ListenSpec {
   /** How SIP travels. */
   readonly transport: "udp" | "tcp" | "tls" | "ws" | "wss";
-  /** An IP address without brackets, or `any`: every interface. */
+  /** An IP address without brackets, or `any`: every IPv4 address, and the host's first IPv6 address. */
   readonly hostname: string;
   /** 1 to 65535. */
   readonly port: number;

@@ -25,7 +25,7 @@ import { UdpSocket } from "./udp.ts";
 /** Where to listen. */
 export interface ListenSpec {
   readonly transport: Transport;
-  /** An address literal, or `any`. */
+  /** An address literal, or `any`: all of IPv4, and the host's first IPv6 address. */
   readonly hostname: string;
   readonly port: number;
   /** What Via and Record-Route say, if not the address. */
@@ -141,6 +141,7 @@ function pointsOf({ transport, hostname, port, advertised }: ListenSpec, options
   });
   if (hostname !== "any") return [point(hostname, hostname)];
   const points = [point("0.0.0.0", IPv4 ?? "127.0.0.1")];
-  if (IPv6 !== undefined) points.push(point("::", IPv6));
+  // Not "::": Deno cannot make a socket for IPv6 alone of it, and the port would be taken twice.
+  if (IPv6 !== undefined) points.push(point(IPv6, IPv6));
   return points;
 }
