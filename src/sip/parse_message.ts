@@ -20,7 +20,7 @@ export const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_HEADERS = 512;
 
 const REQUEST_LINE = /^([!%'*+\-.0-9A-Z_`a-z~]+) ([^\s<>"]+) SIP\/(\d+)\.(\d+)$/i;
-const STATUS_LINE = /^SIP\/2\.0 (\d{3}) ?([^\r\n]*)$/i;
+const STATUS_LINE = /^SIP\/2\.0 (\d{3})(?: ([^\r\n]*))?$/i;
 /** CR and LF only as a pair, no other control characters: what one server reads as a line's end, the next must too. */
 // deno-lint-ignore no-control-regex -- control characters are what it is about
 const STRAY_CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
@@ -84,7 +84,7 @@ function parseStartLine(line: string, fields: HeaderField[], faults: SipSyntaxEr
   if (status !== null) {
     const code = Number(status[1]);
     if (code < 100 || code > 699) throw new SipSyntaxError(`Cannot use ${shown(line)}: no status from 100 to 699`);
-    return new SipResponse(code, status[2]!, fields);
+    return new SipResponse(code, status[2] ?? "", fields);
   }
   const request = REQUEST_LINE.exec(line);
   if (request !== null) {
