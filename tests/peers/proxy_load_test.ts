@@ -81,10 +81,10 @@ lab.test(`calls get through although ${LOSS_PERCENT} % of all packets are lost`,
   const parties = new Parties(bench, 3);
   await parties.register(CALLEE_PORTS[0]!);
   await using _line = await LossyLine.start(bench);
-  await using callee = await parties.waiting("callee_load", CALLEE_PORTS[0]!, calls);
+  // How the callee ends is not looked at: a caller that hung up does not repeat an ACK that was lost before.
+  await using _callee = await parties.waiting("callee_load", CALLEE_PORTS[0]!, calls);
   await using caller = parties.calling("caller_load", calls, 20, 100);
   await caller.finished(calls / 20 * 1000 + TAIL_MS);
-  await callee.finished(TAIL_MS);
   const { lost } = await LossyLine.counted(bench);
   assert(lost > 0, "the line lost nothing");
 });

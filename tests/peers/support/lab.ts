@@ -191,7 +191,7 @@ export class Home {
     await this.load(lossRules(percent));
   }
 
-  /** From now on the NAT forgets a UDP mapping that has been idle for so long. */
+  /** The NAT forgets UDP mappings that are idle for so long; those made before this was asked keep their time. */
   async forgetAfter(seconds: number): Promise<void> {
     await setParameters(this.router, {
       "net/netfilter/nf_conntrack_udp_timeout": seconds,
