@@ -14,6 +14,7 @@ baresip:baresip-core
 ip:iproute2
 nft:nftables
 conntrack:conntrack
+dnsmasq:dnsmasq-base
 tcpdump:tcpdump
 "
 

@@ -14,6 +14,7 @@
  */
 import { NOT_QUEUED, type Timed } from "../env/deadlines.ts";
 import type { SipResponse } from "../sip/message.ts";
+import { NotLocatedError } from "../server_location/mod.ts";
 import type { ClientTransaction } from "../transaction/mod.ts";
 import type { Flow, Target } from "../transport/flow.ts";
 import { copyFor, isLarge, nextHop } from "./branch_plan.ts";
@@ -65,6 +66,7 @@ export class ForwardedRequest implements ResponseContextOutput, Timed {
       return { request, targets: this.#call.pinned(Array.isArray(located) ? located : await located) };
     } catch (error) {
       this.#call.log.info(`cannot send ${request.method} to ${destination.uri}: ${(error as Error).message}`);
+      if (error instanceof NotLocatedError) return { request, targets: [], statusWithoutTarget: error.statusHint };
       return { request, targets: [] };
     }
   }

@@ -24,6 +24,8 @@ export interface BranchPlan {
   readonly request: SipRequest;
   /** In the order in which they are tried (RFC 3263 §4.3). */
   readonly targets: readonly Target[];
+  /** What the branch ends with if there is no target, as nobody serves the domain; 503 if absent. */
+  readonly statusWithoutTarget?: number;
 }
 
 export type BranchState = "calling" | "proceeding" | "canceling" | "ended";
@@ -129,7 +131,7 @@ export class ResponseContext {
       }
       branch.targetIndex++;
     }
-    this.#end(branch, createResponse(this.#server.request, 503));
+    this.#end(branch, createResponse(this.#server.request, branch.plan.statusWithoutTarget ?? 503));
   }
 
   /** A response to a branch, without our Via. */

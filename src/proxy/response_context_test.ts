@@ -70,6 +70,15 @@ class Bench {
   }
 }
 
+Deno.test("ResponseContext: a branch that leads nowhere ends with its own status, else with 503 (RFC 3263 §4.2)", () => {
+  for (const [statusWithoutTarget, status] of [[404, 404], [undefined, 500]] as const) {
+    const bench = new Bench();
+    const plan = { request: bench.request, targets: [], ...statusWithoutTarget && { statusWithoutTarget } };
+    bench.context.fork([[plan]], bench.nowMs);
+    assertEquals(bench.failures, [status]);
+  }
+});
+
 Deno.test("ResponseContext forwards provisional responses above 100 and the first success (RFC 3261 §16.7 step 5)", () => {
   const bench = new Bench();
   bench.fork([[["192.0.2.2"]]]);

@@ -11,14 +11,14 @@ export type NotLocatedReason = "unknown-host" | "unsupported" | "dns-failure";
 const STATUS_HINTS: Readonly<Record<NotLocatedReason, number>> = {
   "unknown-host": 404,
   "unsupported": 500,
-  "dns-failure": 503,
+  "dns-failure": 504,
 };
 
 /** A URI leads to no server that we can reach. */
 export class NotLocatedError extends Error {
   override name = "NotLocatedError";
   readonly reason: NotLocatedReason;
-  /** The status that answers the request: 404, 500 or 503. */
+  /** The status that answers the request: 404, 500 or 504. */
   readonly statusHint: number;
 
   constructor(reason: NotLocatedReason, message: string, options?: ErrorOptions) {

@@ -269,7 +269,7 @@ Deno.test("locate() knows localhost and invalid by heart (RFC 6761 §6.3, §6.4)
 Deno.test("locate() says why there is no target", async () => {
   const { locate } = setUp({ ...EXAMPLE, dead: ["a dead.example"] }, ["udp", "tcp"]);
   assertEquals(await reasonOf(locate("sip:nowhere.example")), "unknown-host 404");
-  assertEquals(await reasonOf(locate("sip:dead.example")), "dns-failure 503");
+  assertEquals(await reasonOf(locate("sip:dead.example")), "dns-failure 504");
   assertEquals(await reasonOf(locate("sip:192.0.2.1;transport=sctp")), "unsupported 500");
   assertEquals(await reasonOf(locate("sip:192.0.2.1;transport")), "unsupported 500");
   assertEquals(await reasonOf(locate("sips:192.0.2.1;transport=udp")), "unsupported 500");

@@ -110,11 +110,12 @@ Deno.test("createDnsResolver() gives an empty answer, kept for less long, for wh
   assertEquals(server.queries, ["SRV _sip._tcp.example.com", "A nowhere.example"]);
 });
 
-Deno.test("createDnsResolver() turns to the next name server when one is silent", async () => {
+Deno.test("createDnsResolver() turns to the next name server when one is silent, and stays there", async () => {
   await using silent = new TinyDnsServer(undefined);
   await using server = new TinyDnsServer(ZONE);
   const resolver = createDnsResolver([silent.address, server.address], 500);
   assertEquals((await resolver.a("backup.example.com")).records, ["192.0.2.3"]);
+  assertEquals((await resolver.a("nowhere.example")).records, []);
   assertEquals(silent.queries, ["A backup.example.com"]);
 });
 

@@ -13,7 +13,8 @@ export type LoadScenario =
   | "caller_load_plays"
   | "callee_load"
   | "callee_load_echoes"
-  | "callee_load_cancelled";
+  | "callee_load_cancelled"
+  | "callee_load_unavailable";
 
 export interface LoadPhoneOptions {
   readonly lab: Lab;

@@ -7,6 +7,7 @@ const MORE_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
 const NEEDED: ReadonlyMap<string, string> = new Map([
   ["kamailio", "kamailio"],
   ["sipp", "sip-tester"],
+  ["dnsmasq", "dnsmasq-base"],
 ]);
 
 const MODULE_DIRECTORIES = [
