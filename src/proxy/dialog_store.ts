@@ -11,6 +11,9 @@ export interface DialogStore {
   close(): void;
 }
 
+/** Keeps nothing. */
+export const NO_DIALOG_STORE: DialogStore = { load: () => [], put: () => {}, remove: () => {}, close: () => {} };
+
 /** Plain data of a dialog: targets name their listen point by its address, and no connection, which will be gone. */
 export function recordOf(dialog: Dialog, nowMs: number, wallMs: number): DialogRecord {
   const record = dialog.record(nowMs, wallMs);

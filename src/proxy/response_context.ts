@@ -58,6 +58,13 @@ export interface ResponseContextOutput {
   targetFailed(target: Target, reason: string): void;
 }
 
+/** Why we cancel, as Reason says it (RFC 3326): a phone shows no missed call if another one answered. */
+const REASONS = {
+  answered: 'SIP ;cause=200 ;text="Call completed elsewhere"',
+  declined: 'SIP ;cause=603 ;text="Declined elsewhere"',
+  unanswered: 'SIP ;cause=408 ;text="No answer"',
+} as const;
+
 export interface ResponseContextSettings {
   /** Timer C (RFC 3261 §16.6 step 11). */
   readonly timerCMs: number;
@@ -158,7 +165,7 @@ export class ResponseContext {
     this.#state = "succeeded";
     this.#groups = [];
     this.#output.respond(response);
-    this.#cancelBranches("Call completed elsewhere");
+    this.#cancelBranches(REASONS.answered);
   }
 
   #handleRejection(branch: Branch, response: SipResponse, nowMs: number): void {
@@ -171,7 +178,7 @@ export class ResponseContext {
     if (response.status >= 600 && this.#state === "open") {
       this.#state = "declined";
       this.#groups = [];
-      this.#cancelBranches("Declined elsewhere");
+      this.#cancelBranches(REASONS.declined);
     }
     this.#settle(nowMs);
   }
@@ -261,11 +268,11 @@ export class ResponseContext {
       if (nowMs < branch.timerCAtMs) continue;
       branch.timerCAtMs = Infinity;
       branch.state = "canceling"; // with no response yet, the transaction keeps the CANCEL until there is one
-      branch.client?.cancel("Timer C");
+      branch.client?.cancel(REASONS.unanswered);
     }
     if (nowMs >= this.#ringEndsAtMs) {
       this.#ringEndsAtMs = Infinity;
-      this.#cancelBranches("No answer");
+      this.#cancelBranches(REASONS.unanswered);
     }
     this.#output.rescheduled();
   }

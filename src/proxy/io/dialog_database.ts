@@ -77,6 +77,3 @@ export class DialogDatabase implements DialogStore {
     this.#database.close();
   }
 }
-
-/** Keeps nothing. */
-export const NO_DIALOG_STORE: DialogStore = { load: () => [], put: () => {}, remove: () => {}, close: () => {} };

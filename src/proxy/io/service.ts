@@ -1,9 +1,6 @@
-/** The proxy as a running service: transports, databases and timers around the core of `proxy.ts`. @module */
+/** The proxy as a running service: transports, databases and timers around `core.ts`. @module */
 import { type Config, type Paths, resolveIn } from "../../config/mod.ts";
 import { ipaddr } from "../../deps/ipaddr.ts";
-import type { Dialog } from "../../dialog/dialog.ts";
-import { DialogTable } from "../../dialog/dialog_table.ts";
-import { DeadlineQueue, type Timed } from "../../env/deadlines.ts";
 import type { Logger } from "../../env/log.ts";
 import { systemClock } from "../../io/clock.ts";
 import { DeadlineDriver } from "../../io/deadline_driver.ts";
@@ -11,31 +8,20 @@ import { defaultAddress } from "../../io/default_address.ts";
 import { systemRandom } from "../../io/random.ts";
 import { Undo } from "../../io/undo.ts";
 import { UnixDispatcherClient } from "../../mediaproxy/io/dispatcher_client.ts";
-import { MediaProxy } from "../../mediaproxy/mod.ts";
-import { Authenticator } from "../../registrar/authenticator.ts";
 import { LocationDatabase } from "../../registrar/io/location_database.ts";
 import { openUsers } from "../../registrar/io/users.ts";
-import { Keepalive } from "../../registrar/keepalive.ts";
-import { LocationTable } from "../../registrar/location.ts";
-import { Registrar } from "../../registrar/registrar.ts";
 import { createDnsResolver } from "../../server_location/io/dns_resolver.ts";
-import { ServerLocator } from "../../server_location/mod.ts";
 import { serializeHostPort } from "../../sip/uri.ts";
-import { TransactionLayer } from "../../transaction/mod.ts";
 import type { ListenPoint } from "../../transport/flow.ts";
 import { openTransport, type RunningTransport } from "../../transport/io/transport.ts";
 import { ControlInterface } from "../control.ts";
+import { type CoreSettings, ProxyCore } from "../core.ts";
 import { residentialScript } from "../default_script.ts";
-import { recordOf, restoreDialog } from "../dialog_store.ts";
-import { EngagedMedia } from "../engaged_media.ts";
 import { createOperations } from "../operations.ts";
-import { OwnAddress } from "../own_address.ts";
-import { Proxy, sendLocal, toTagMaker } from "../proxy.ts";
 import type { RoutingScript } from "../script.ts";
-import type { ProxyServices, ProxySettings } from "../services.ts";
-import { PhonePinger } from "../phone_pinger.ts";
 import { listenForCommands } from "./control_socket.ts";
-import { DialogDatabase, NO_DIALOG_STORE } from "./dialog_database.ts";
+import { NO_DIALOG_STORE } from "../dialog_store.ts";
+import { DialogDatabase } from "./dialog_database.ts";
 import { loadScript } from "./script_loader.ts";
 import { readTlsFiles } from "./tls_files.ts";
 
@@ -54,10 +40,6 @@ export interface RunningProxy extends AsyncDisposable {
   /** Stops. Calls go on; registrations and dialogs are on disk. */
   close(): Promise<void>;
 }
-
-/** Of all addresses together. */
-const MAX_BINDINGS = 1_000_000;
-const MAX_DIALOGS = 200_000;
 
 /** `udp 192.0.2.1:5060`, for messages. */
 export function listenPointText({ transport, address, port }: ListenPoint): string {
@@ -104,7 +86,7 @@ class ProxyService {
     const { proxy: settings, mediaproxy: mediaSettings } = this.#config;
     const log = this.#log;
     const database = this.#databasePath();
-    const transport = this.#openTransport(() => proxy, () => locations);
+    const transport = this.#openTransport(() => core);
     const domains = this.#domains(transport);
     const routing = this.#routingSettings(domains);
     this.#script = script ?? await this.#loadScript(routing);
@@ -112,14 +94,6 @@ class ProxyService {
     const store = database === undefined
       ? undefined
       : this.#undo.add(new LocationDatabase(database, log), (it) => it.close());
-    const locations = new LocationTable({
-      clock: systemClock,
-      log,
-      maxBindings: MAX_BINDINGS,
-      ...store === undefined ? {} : { store },
-      wake: this.#driver.rearm,
-    });
-    const own = new OwnAddress(transport.listenPoints, domains);
     const dispatcher = this.#undo.add(
       new UnixDispatcherClient({
         path: resolveIn(this.#paths.runtimeDir, mediaSettings.socketPath),
@@ -127,91 +101,34 @@ class ProxyService {
       }, log),
       (it) => it.close(),
     );
-    const mediaproxy = new MediaProxy(mediaSettings, dispatcher, log);
-    const dialogs = new DialogTable(MAX_DIALOGS);
     const dialogStore = this.#undo.add(
       database === undefined ? NO_DIALOG_STORE : new DialogDatabase(database, log),
       (it) => it.close(),
     );
-    const locator = new ServerLocator(transport, createDnsResolver(settings.dnsServers), {
-      clock: systemClock,
-      random: systemRandom,
-    });
-    const media = new EngagedMedia({
-      dialogs,
-      mediaproxy,
-      own,
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      dialogTimeoutMs: settings.dialogTimeoutMs,
-      signalingIpAvp: mediaSettings.signalingIpAvp,
-      sendLocal: (request, target, callLog) => void sendLocal(request, target, callLog, services),
-      changed: (dialog: Dialog) => {
-        if (dialog.state === "ended") dialogStore.remove(dialog.id);
-        else dialogStore.put(recordOf(dialog, systemClock.nowMs(), systemClock.wallMs()));
-      },
-    });
-    const deadlines = new DeadlineQueue<Timed>(this.#driver.rearm);
-    const services: ProxyServices = {
-      settings: routing,
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      transport,
-      get transactions() {
-        return transactions;
-      },
-      deadlines,
-      own,
-      locator,
-      registrar: new Registrar(locations, settings, log),
-      users,
-      authenticator: new Authenticator({
-        realm: routing.realm,
-        nonceLifetimeMs: settings.nonceLifetimeMs,
-        algorithms: settings.digestAlgorithms,
-        users,
-        random: systemRandom,
-      }),
-      mediaproxy,
-      media,
-      toTag: toTagMaker(systemRandom),
-      script: () => this.#script!,
-    };
-    const proxy: Proxy = new Proxy(services);
-    const transactions: TransactionLayer = this.#undo.add(
-      new TransactionLayer(transport, proxy, {
+    const core: ProxyCore = this.#undo.add(
+      new ProxyCore({
+        settings: routing,
+        mediaproxy: mediaSettings,
         clock: systemClock,
         random: systemRandom,
         log,
+        transport,
+        resolver: createDnsResolver(settings.dnsServers),
+        dispatcher,
+        users,
+        locationStore: store,
+        dialogStore,
+        script: () => this.#script!,
         wake: this.#driver.rearm,
-      }, { maxServerTransactions: settings.maxTransactions }),
+      }),
       (it) => it.close(),
     );
-    const keepalive: Keepalive = new Keepalive({
-      intervalMs: settings.natPingIntervalMs,
-      random: systemRandom,
-      output: new PhonePinger(services, locations, () => keepalive),
-      wake: this.#driver.rearm,
-    });
-    locations.observe(keepalive);
-    const { restored } = locations.restore(transport.listenPoints);
-    for (const record of dialogStore.load()) {
-      const dialog = restoreDialog(record, systemClock.nowMs(), systemClock.wallMs());
-      if (dialog === undefined) dialogStore.remove(record.id);
-      else dialogs.add(dialog);
-    }
-    if (restored + dialogs.size > 0) log.info(`${restored} contacts and ${dialogs.size} calls are known from before`);
-    for (const source of [transactions, deadlines, locations, keepalive, lifetimes(dialogs, media)]) {
-      this.#driver.add(source);
-    }
+    core.restore();
+    for (const part of core.timedParts) this.#driver.add(part);
+    const { locations, dialogs, media } = core;
     const statistics = () => ({
-      ...proxy.counters,
-      ...transactions.counts,
+      ...core.statistics(),
       ...Object.fromEntries(Object.entries(transport.counters).map(([name, count]) => [`transport_${name}`, count])),
-      bindings: locations.size,
-      dialogs: dialogs.size,
     });
     const reloadScript = async () => {
       this.#script = script ?? await this.#loadScript(routing);
@@ -249,7 +166,7 @@ class ProxyService {
     };
   }
 
-  #openTransport(proxy: () => Proxy, locations: () => LocationTable): RunningTransport {
+  #openTransport(core: () => ProxyCore): RunningTransport {
     const { proxy: settings } = this.#config;
     const tls = readTlsFiles(settings, this.#paths.configDir);
     return this.#undo.add(
@@ -262,9 +179,9 @@ class ProxyService {
         maxConnections: settings.maxConnections,
         log: this.#log,
       }, {
-        message: (message, flow) => proxy().receive(message, flow),
-        malformed: (error, flow) => proxy().refuseMalformed(error, flow),
-        connectionClosed: ({ connectionId }) => void locations().connectionClosed(connectionId),
+        message: (message, flow) => core().proxy.receive(message, flow),
+        malformed: (error, flow) => core().proxy.refuseMalformed(error, flow),
+        connectionClosed: ({ connectionId }) => void core().locations.connectionClosed(connectionId),
       }),
       (it) => it.close(),
     );
@@ -276,7 +193,7 @@ class ProxyService {
     return [...new Set(listenPoints.map(({ advertisedHost }) => advertisedHost.toLowerCase()))];
   }
 
-  #routingSettings(domains: readonly string[]): ProxySettings {
+  #routingSettings(domains: readonly string[]): CoreSettings {
     const { proxy: settings } = this.#config;
     const networks = settings.trustedPeers.map((it) => [ipaddr.parse(it.address), it.prefixLength] as const);
     return {
@@ -293,7 +210,7 @@ class ProxyService {
     };
   }
 
-  #loadScript(routing: ProxySettings): Promise<RoutingScript> {
+  #loadScript(routing: CoreSettings): Promise<RoutingScript> {
     const { script } = this.#config.proxy;
     if (script === undefined) return Promise.resolve(residentialScript(routing));
     return loadScript(resolveIn(this.#paths.configDir, script), routing);
@@ -336,16 +253,6 @@ class ProxyService {
       this.#log.error(`${(error as Error).message}; the old certificate stays`);
     }
   }
-}
-
-/** Ends dialogs that have lived too long. */
-function lifetimes(dialogs: DialogTable, media: EngagedMedia) {
-  return {
-    get nextDeadlineMs() {
-      return dialogs.nextDeadlineMs;
-    },
-    handleTimeouts: (nowMs: number) => media.handleTimeout(nowMs),
-  };
 }
 
 /** What others reach this host by, for each family that it has. */
