@@ -1,19 +1,19 @@
 /**
- * Hot path. One party's side of one component (RTP or RTCP) of a stream: learns where the party is (RFC 7362), and
- * decides for each datagram from there what becomes of it.
+ * Hot path. One party's side of one component (RTP or RTCP) of a stream: decides for each datagram what becomes of it.
+ * Which source is the party is for `learning.ts` to say.
  *
- * | state    | event                                             | next     | and                                  |
- * | -------- | ------------------------------------------------- | -------- | ------------------------------------ |
- * | learning | media from anywhere but the obsolete address      | latched  | remote = source                      |
- * | learning | STUN                                              | learning | STUN for the party goes to its source |
- * | latched  | media from a source that signalling vouches more for | latched | remote = source                     |
- * | latched  | the same RTP flow goes on from elsewhere, the old source silent | latched | remote = source: the NAT rebound |
- * | latched  | anything else from another source                 | latched  | dropped                              |
- * | any      | signalling moves the party                        | learning | the old address is obsolete           |
- * | any      | close                                             | closed   |                                      |
+ * | state    | event                             | next     | and                                                  |
+ * | -------- | --------------------------------- | -------- | ---------------------------------------------------- |
+ * | learning | media whose source is learnt      | latched  | remote = source                                      |
+ * | learning | STUN                              | learning | STUN for the party goes to its source                |
+ * | latched  | media from another source, learnt | latched  | remote = source                                      |
+ * | latched  | anything else from another source | latched  | dropped                                              |
+ * | any      | signalling moves the party        | learning | its packets go to the SDP address, if that is public |
+ * | any      | close                             | closed   |                                                      |
  * @module
  */
-import { classify, payloadType, sequenceNumber, ssrc } from "../src/rtp/mod.ts";
+import { classify, type PacketKind, payloadType } from "../src/rtp/mod.ts";
+import { Learning, type LearntHow } from "./learning.ts";
 
 /** What became of a datagram; also the key under which drops are counted. */
 export type Verdict =
@@ -45,27 +45,14 @@ export interface LegSocket {
   sendSoon(packet: Uint8Array, destination: Destination): void;
 }
 
-/** By what right a source became the party's address. */
-export type LearntHow = "learnt" | "vouched for" | "rebound";
-
 /** Told of the rare events of a leg. */
 export interface LegOwner {
   /** The party's address is known, or is another one now. */
   learnt(leg: Leg, how: LearntHow, nowMs: number): void;
+  /** What was learnt holds no more: the party has moved, or the stream has ended. */
+  lost(leg: Leg): void;
 }
 
-/** How sure signalling makes us of a source; a higher one takes the place of a lower one. */
-const UNKNOWN = 1;
-const VOUCHED_FOR = 2; // the SDP's or the signalling's address, another port: symmetric NAT, or a phone with two ports
-const EXACT = 3; // the SDP's address and port
-
-/** For so long packets from an address that the party has left are late, not proof that it is still there. */
-const OBSOLETE_MS = 5000;
-/** A source is silent, and a flow may go on from elsewhere, when nothing has come for so long: five packets of 20 ms
- * and two ticks of the clock. */
-const SILENT_MS = 300;
-/** A flow that goes on is at most so many packets ahead: five seconds of audio. */
-const MAX_SEQUENCE_STEP = 250;
 /** ICE checks are repeated, so a few will do. */
 const MAX_QUEUED_STUN = 8;
 
@@ -82,15 +69,7 @@ export class Leg {
   readonly destination: Destination;
   /** Where STUN for this party goes while it is not latched. */
   readonly #stunSource: Destination;
-  #rank: number;
-  #sdpHostname: string;
-  #sdpPort: number;
-  #signalingHostname: string;
-  #obsoleteHostname: string;
-  #obsoletePort: number;
-  #obsoleteUntilMs: number;
-  #ssrc: number;
-  #sequence: number;
+  readonly #learning: Learning;
   #queuedStun: Uint8Array[];
   /** The payload type of the party's first RTP packet; -1 before it. */
   payloadType: number;
@@ -115,15 +94,7 @@ export class Leg {
     this.state = "learning";
     this.destination = { transport: "udp", hostname: "", port: 0 };
     this.#stunSource = { transport: "udp", hostname: "", port: 0 };
-    this.#rank = 0;
-    this.#sdpHostname = "";
-    this.#sdpPort = 0;
-    this.#signalingHostname = "";
-    this.#obsoleteHostname = "";
-    this.#obsoletePort = 0;
-    this.#obsoleteUntilMs = -Infinity;
-    this.#ssrc = 0;
-    this.#sequence = -1;
+    this.#learning = new Learning();
     this.#queuedStun = [];
     this.payloadType = -1;
     this.bytes = 0;
@@ -161,8 +132,7 @@ export class Leg {
     const kind = classify(packet);
     if (kind === "stun") return this.#passStun(packet);
     if (kind === "rtp") {
-      this.#ssrc = ssrc(packet);
-      this.#sequence = sequenceNumber(packet);
+      this.#learning.follow(packet);
       if (this.payloadType < 0) this.payloadType = payloadType(packet); // DTLS latched
     }
     return this.#pass(packet, nowMs);
@@ -181,56 +151,18 @@ export class Leg {
       if (this.state === "latched") return this.#drop("wrong source");
       return this.#drop("not media");
     }
-    const rank = this.#rankOf(hostname, port);
-    if (this.state === "latched") {
-      if (rank > this.#rank) {
-        this.#learn(packet, hostname, port, rank, kind, "vouched for", nowMs);
-      } else if (kind === "rtp" && this.#goesOn(packet, nowMs)) {
-        this.rebindings++;
-        this.#learn(packet, hostname, port, rank, kind, "rebound", nowMs);
-      } else {
-        return this.#drop("wrong source");
-      }
-      return this.#pass(packet, nowMs);
-    }
-    if (nowMs < this.#obsoleteUntilMs && port === this.#obsoletePort && hostname === this.#obsoleteHostname) {
-      return this.#drop("obsolete source");
-    }
-    this.#learn(packet, hostname, port, rank, kind, "learnt", nowMs);
+    const judgement = this.#learning.judge(packet, kind, hostname, port, this.lastMediaAtMs, nowMs);
+    if (judgement === "wrong source" || judgement === "obsolete source") return this.#drop(judgement);
+    this.#latch(packet, kind, hostname, port, judgement, nowMs);
     return this.#pass(packet, nowMs);
   }
 
-  #rankOf(hostname: string, port: number): number {
-    if (hostname === this.#sdpHostname) return port === this.#sdpPort ? EXACT : VOUCHED_FOR;
-    return hostname === this.#signalingHostname ? VOUCHED_FOR : UNKNOWN;
-  }
-
-  /** Whether `packet` continues the flow that the silent source had: only a NAT's new mapping looks like that. */
-  #goesOn(packet: Uint8Array, nowMs: number): boolean {
-    const step = (sequenceNumber(packet) - this.#sequence) & 0xffff;
-    return this.#sequence >= 0 && ssrc(packet) === this.#ssrc && step > 0 && step <= MAX_SEQUENCE_STEP &&
-      nowMs - this.lastMediaAtMs >= SILENT_MS;
-  }
-
-  #learn(
-    packet: Uint8Array,
-    hostname: string,
-    port: number,
-    rank: number,
-    kind: string,
-    how: LearntHow,
-    nowMs: number,
-  ): void {
+  #latch(packet: Uint8Array, kind: PacketKind, hostname: string, port: number, how: LearntHow, nowMs: number): void {
     this.state = "latched";
-    this.#rank = rank;
     this.destination.hostname = hostname;
     this.destination.port = port;
-    this.#obsoleteUntilMs = -Infinity;
-    if (kind === "rtp") {
-      this.#ssrc = ssrc(packet);
-      this.#sequence = sequenceNumber(packet);
-      if (this.payloadType < 0) this.payloadType = payloadType(packet);
-    }
+    if (how === "rebound") this.rebindings++;
+    if (kind === "rtp" && this.payloadType < 0) this.payloadType = payloadType(packet);
     this.#flushStun(this.destination);
     this.#owner.learnt(this, how, nowMs);
   }
@@ -286,10 +218,7 @@ export class Leg {
    * the party has sent any, and where its SIP messages come from ("" if unknown). Does not touch what was learnt.
    */
   setSignalled(hostname: string, port: number, routable: boolean, signalingHostname: string): void {
-    this.#sdpHostname = hostname;
-    this.#sdpPort = port;
-    this.#signalingHostname = signalingHostname;
-    if (this.state === "latched") this.#rank = this.#rankOf(this.destination.hostname, this.destination.port);
+    this.#learning.setSignalled(hostname, port, signalingHostname);
     if (this.state !== "learning") return;
     this.destination.hostname = routable ? hostname : "";
     this.destination.port = routable ? port : 0;
@@ -298,20 +227,16 @@ export class Leg {
 
   /** Signalling has moved the party: learn anew, and take packets from the old address as late for a while. */
   relearn(nowMs: number): void {
-    if (this.state === "latched") {
-      this.#obsoleteHostname = this.destination.hostname;
-      this.#obsoletePort = this.destination.port;
-      this.#obsoleteUntilMs = nowMs + OBSOLETE_MS;
-    }
+    this.#learning.relearn(nowMs);
     this.forget();
   }
 
   /** Learn anew, from wherever the next packet comes. */
   forget(): void {
     if (this.state === "closed") return;
+    if (this.state === "latched") this.#owner.lost(this);
     this.state = "learning";
-    this.#rank = 0;
-    this.#sequence = -1;
+    this.#learning.forget();
     this.destination.hostname = "";
     this.destination.port = 0;
     this.#stunSource.port = 0;
@@ -319,6 +244,7 @@ export class Leg {
 
   /** Nothing is learnt or forwarded any more. What was learnt can still be read. */
   close(): void {
+    if (this.state === "latched") this.#owner.lost(this);
     if (this.state === "learning") this.destination.port = 0;
     this.state = "closed";
     this.#queuedStun = [];

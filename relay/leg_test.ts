@@ -16,7 +16,10 @@ const OBSOLETE_MS = 5000;
 function legs({ calleeKnown = true, anyIsMedia = false } = {}) {
   const sockets = new FakeSockets();
   const events: string[] = [];
-  const owner: LegOwner = { learnt: (leg, how) => void events.push(`${how} ${leg.remote}`) };
+  const owner: LegOwner = {
+    learnt: (leg, how) => void events.push(`${how} ${leg.remote}`),
+    lost: () => void events.push("lost"),
+  };
   const create = (port: number) => {
     const socket = sockets.openSocket(port);
     const leg = new Leg("rtp", owner, socket, anyIsMedia);
@@ -173,7 +176,13 @@ const NOT_REBOUND: [string, Uint8Array, number][] = [
   ["for another SSRC", rtp({ sequenceNumber: 101, ssrc: 9 }), SILENT_MS],
   ["for a packet that came before", rtp({ sequenceNumber: 100 }), SILENT_MS],
   ["for an older packet", rtp({ sequenceNumber: 99 }), SILENT_MS],
-  ["for a packet too far ahead", rtp({ sequenceNumber: 100 + 251 }), SILENT_MS],
+  ["for a packet too far ahead", rtp({ sequenceNumber: 100 + 3001 }), SILENT_MS],
+  ["for an older timestamp", rtp({ sequenceNumber: 101, timestamp: 15_999 }), SILENT_MS],
+  [
+    "for a timestamp that no clock can have reached",
+    rtp({ sequenceNumber: 101, timestamp: 16_000 + 220_801 }),
+    SILENT_MS,
+  ],
   ["for RTCP", rtcp(), SILENT_MS],
 ];
 for (const [name, packet, afterMs] of NOT_REBOUND) {
@@ -189,6 +198,35 @@ Deno.test("Leg.receive() compares a new mapping with the flow's latest packet, n
   const { arrive } = legs();
   for (let sequenceNumber = 0; sequenceNumber < 1000; sequenceNumber++) arrive(rtp({ sequenceNumber }), PHONE, 6000, 0);
   assertEquals(arrive(rtp({ sequenceNumber: 1001 }), PHONE, 6077, SILENT_MS), "forward");
+});
+
+Deno.test("Leg.receive() follows a new mapping over a gap of 2.3 s at 96 kHz, the timestamp wrapping (RFC 3550 §5.1)", () => {
+  const { caller, arrive } = legs();
+  arrive(rtp({ sequenceNumber: 100, timestamp: 0xffff_fff0 }), PHONE, 6000, 1000);
+  const later = rtp({ sequenceNumber: 3100, timestamp: 220_800 - 16 });
+  assertEquals(arrive(later, PHONE, 6077, 1000 + SILENT_MS), "forward");
+  assertEquals(caller.rebindings, 1);
+});
+
+Deno.test("Leg.relearn() takes the old address back at once if the new SDP says it (RFC 3264 §8.3)", () => {
+  const { caller, arrive } = legs();
+  arrive(rtp(), PHONE, 6000);
+  caller.relearn(1000);
+  caller.setSignalled(PHONE, 6000, true, "");
+  assertEquals(arrive(rtp(), PHONE, 6000, 1001), "forward");
+  assertEquals(caller.obsoleteSource, 0);
+});
+
+Deno.test("Leg tells its owner that what was learnt holds no more, once (RFC 3264 §8.3)", () => {
+  const { caller, arrive, events } = legs();
+  caller.forget();
+  arrive(rtp(), PHONE, 6000);
+  caller.relearn(1000);
+  caller.relearn(1001);
+  arrive(rtp(), PHONE, 6001, 1002);
+  caller.close();
+  caller.close();
+  assertEquals(events, [`learnt ${PHONE}:6000`, "lost", `learnt ${PHONE}:6001`, "lost"]);
 });
 
 Deno.test("Leg.relearn() takes the old address as obsolete for a while (PROTOCOL §4)", () => {

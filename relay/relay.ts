@@ -140,6 +140,9 @@ export class Relay {
       learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
         if (leg.component === "rtp") log.info(() => `${how} the address of the ${party}, ${leg.remote}: ${stream}`);
       },
+      lost: (leg: { component: string; remote: string }) => {
+        log.debug(() => `${leg.remote} is no longer the ${leg.component} address of its party`);
+      },
     };
     return new Session(environment, log, dispatcher, update, nowMs);
   }

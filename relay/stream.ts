@@ -19,7 +19,8 @@
  */
 import type { MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
-import { type LearntHow, Leg, type LegOwner } from "./leg.ts";
+import type { LearntHow } from "./learning.ts";
+import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair, PortPool } from "./port_pool.ts";
 
 export type Party = "caller" | "callee";
@@ -38,6 +39,8 @@ export interface StreamEnvironment {
   isRoutable(address: string): boolean;
   /** A party's address became known, or another one; for the log. */
   learnt(stream: Stream, party: Party, leg: Leg, how: LearntHow): void;
+  /** What was learnt of a leg holds no more. */
+  lost(leg: Leg): void;
 }
 
 /** A party's SDP address and where its SIP messages come from. */
@@ -217,6 +220,10 @@ export class Stream implements LegOwner {
     this.firstMediaAtMs = Math.min(this.firstMediaAtMs, nowMs);
     if (how === "rebound" && leg.component === "rtp") this.#sides![party].rtcp.forget(); // RTCP moves with its RTP
     this.#env.learnt(this, party, leg, how);
+  }
+
+  lost(leg: Leg): void {
+    this.#env.lost(leg);
   }
 
   deadline(): Deadline {

@@ -120,7 +120,11 @@ Deno.test("Stream.update() learns anew when a party moves, and ignores its old a
   made.update("callee", signalled("audio:192.0.2.2:7400"), 2000);
   assertEquals(env.send(made, "callee", CALLEE, 2001), "obsolete source");
   assertEquals(env.send(made, "callee", "192.0.2.2:7400", 2002), "forward");
-  assertEquals(env.events, ["callee rtp learnt 192.0.2.2:7000", "callee rtp learnt 192.0.2.2:7400"]);
+  assertEquals(env.events, [
+    "callee rtp learnt 192.0.2.2:7000",
+    "lost rtp 192.0.2.2:7000",
+    "callee rtp learnt 192.0.2.2:7400",
+  ]);
 });
 
 Deno.test("Stream.update() does not learn anew for a hold with 0.0.0.0 and its end (RFC 3264 §8.4)", () => {
@@ -278,6 +282,7 @@ Deno.test("Stream lets the party's RTCP follow when a NAT has moved its RTP (PRO
   env.send(made, "caller", "203.0.113.5:5900", 1000, rtp({ sequenceNumber: 2 }));
   assertEquals(env.send(made, "caller", "203.0.113.5:5901", 1000, rtcp(), 1), "forward");
   assertEquals(env.events.slice(2), [
+    "lost rtcp 203.0.113.5:5001",
     "caller rtp rebound 203.0.113.5:5900",
     "caller rtcp learnt 203.0.113.5:5901",
   ]);

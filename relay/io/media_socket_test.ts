@@ -24,7 +24,7 @@ class Lab implements Disposable {
 
   constructor() {
     this.sockets = [0, 1].map((index) => openMediaSocket(this.env, this.firstPort + index));
-    const owner = { learnt() {} };
+    const owner = { learnt() {}, lost() {} };
     this.legs = this.sockets.map((socket) => new Leg("rtp", owner, socket, false));
     this.legs[0]!.peer = this.legs[1]!;
     this.legs[1]!.peer = this.legs[0]!;

@@ -58,6 +58,11 @@ export function sequenceNumber(packet: Uint8Array): number {
   return packet[2]! << 8 | packet[3]!;
 }
 
+/** The RTP timestamp as a signed 32-bit number: good for differences (`| 0`), not for showing. */
+export function timestamp(packet: Uint8Array): number {
+  return packet[4]! << 24 | packet[5]! << 16 | packet[6]! << 8 | packet[7]!;
+}
+
 /** The RTP SSRC as a signed 32-bit number: good for comparing, not for showing. */
 export function ssrc(packet: Uint8Array): number {
   return packet[8]! << 24 | packet[9]! << 16 | packet[10]! << 8 | packet[11]!;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "../deps/assert.ts";
 import { fc } from "../deps/fast_check.ts";
-import { classify, isStun, type PacketKind, payloadType, sequenceNumber, ssrc } from "./demux.ts";
+import { classify, isStun, type PacketKind, payloadType, sequenceNumber, ssrc, timestamp } from "./demux.ts";
 
 /** `length` bytes that begin with `start`, the rest 0. */
 function packet(length: number, ...start: number[]): Uint8Array {
@@ -57,10 +57,11 @@ Deno.test("isStun() wants the magic cookie (RFC 8489 §5)", () => {
   }
 });
 
-Deno.test("payloadType(), sequenceNumber() and ssrc() read the header (RFC 3550 §5.1)", () => {
-  const bytes = packet(12, 0x80, 0x80 | 101, 0xfe, 0xdc, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef);
+Deno.test("payloadType(), sequenceNumber(), timestamp() and ssrc() read the header (RFC 3550 §5.1)", () => {
+  const bytes = packet(12, 0x80, 0x80 | 101, 0xfe, 0xdc, 0x9a, 0xbc, 0xde, 0xf0, 0xde, 0xad, 0xbe, 0xef);
   assertEquals(payloadType(bytes), 101);
   assertEquals(sequenceNumber(bytes), 0xfedc);
+  assertEquals(timestamp(bytes) >>> 0, 0x9abcdef0);
   assertEquals(ssrc(bytes) >>> 0, 0xdeadbeef);
 });
 

@@ -28,6 +28,10 @@ export class RelayEnvironment implements StreamEnvironment {
     this.events.push(`${party} ${leg.component} ${how} ${leg.remote}`);
   }
 
+  lost(leg: { component: string; remote: string }): void {
+    this.events.push(`lost ${leg.component} ${leg.remote}`);
+  }
+
   /** A packet from `party` at `address:port`; returns what became of it. */
   send(stream: Stream, party: Party, source: string, nowMs: number, packet = rtp(), component = 0): string {
     const [hostname, port] = [source.slice(0, source.lastIndexOf(":")), Number(source.split(":").at(-1))];

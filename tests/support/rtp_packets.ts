@@ -2,6 +2,8 @@
 
 export interface RtpFields {
   readonly sequenceNumber?: number;
+  /** @default 160 for each sequence number */
+  readonly timestamp?: number;
   readonly ssrc?: number;
   readonly payloadType?: number;
   readonly payloadBytes?: number;
@@ -15,7 +17,7 @@ export function rtp(fields: RtpFields = {}): Uint8Array {
   view.setUint8(0, 0x80);
   view.setUint8(1, payloadType);
   view.setUint16(2, sequenceNumber & 0xffff);
-  view.setUint32(4, sequenceNumber * 160);
+  view.setUint32(4, fields.timestamp ?? sequenceNumber * 160);
   view.setUint32(8, ssrc);
   return packet;
 }
