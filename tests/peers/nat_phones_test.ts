@@ -1,8 +1,8 @@
 /** Real phones behind real NATs, with our proxy, dispatcher and relay between them. @module */
 import { assert, assertEquals, assertMatch } from "../../src/deps/assert.ts";
 import type { Baresip } from "./support/baresip.ts";
-import { RELAY_ADDRESS, RELAY_ADDRESS_6 } from "./support/lab.ts";
-import { hearEachOther, type LabBench, type PhoneOptions, sharedLab, silence } from "./support/lab_bench.ts";
+import { type Home, RELAY_ADDRESS, RELAY_ADDRESS_6 } from "./support/lab.ts";
+import { hearEachOther, type LabBench, type PhoneOptions, sharedLab } from "./support/lab_bench.ts";
 import { IDLE_TIMEOUT_SECONDS } from "./support/lab_service.ts";
 import type { NatKind } from "./support/nat.ts";
 import { NAT_PING_SECONDS, startServer } from "./support/our_service.ts";
@@ -51,7 +51,7 @@ for (const [name, options] of CALLS) {
     const { caller, callee, callerHome, calleeHome } = await startPair(bench, options);
     await bench.call(caller, callee);
     await hearEachOther(caller, callee);
-    assertEquals(offeredAddresses(callee), [RELAY_ADDRESS]);
+    assertEquals(callee.offeredAddresses(), [RELAY_ADDRESS]);
     const remotes = await bench.remotes();
     assertEquals(remotes.map((remote) => remote.split(":")[0]), [callerHome.publicAddress, calleeHome.publicAddress]);
     await bench.hangUp(caller, callee);
@@ -85,21 +85,9 @@ for (const holder of ["caller", "callee"] as const) {
     const { caller, callee, callerHome, calleeHome } = await startPair(bench);
     await bench.call(caller, callee);
     await hearEachOther(caller, callee);
-    // What the phones decode is not recorded any more once they were on hold: the wire tells.
-    const atCaller = await bench.tap(callerHome, caller);
-    const atCallee = await bench.tap(calleeHome, callee);
-    const [phone, other] = holder === "caller" ? [caller, callee] : [callee, caller];
-    const from = other.process.lines.length;
-    await phone.hold();
-    await phone.event("CALL_REMOTE_SDP");
-    await other.process.line(/^a=sendonly/, from);
-    await Promise.all([silence(atCaller), silence(atCallee)]);
-    await phone.resume();
-    await phone.event("CALL_REMOTE_SDP");
-    await Promise.all([
-      caller.hears(callee.account.toneHz, 300, atCaller),
-      callee.hears(caller.account.toneHz, 300, atCallee),
-    ]);
+    const parties: [[Baresip, Home], [Baresip, Home]] = [[caller, callerHome], [callee, calleeHome]];
+    if (holder === "callee") parties.reverse();
+    await bench.holdAndResume(...parties);
     await bench.hangUp(caller, callee);
   });
 }
@@ -228,14 +216,3 @@ lab.test("nobody has that name: 404 (RFC 3261 §21.4.5)", async (bench) => {
   assertMatch(await caller.event("CALL_CLOSED"), /^404 /);
   await bench.nothingLeft();
 });
-
-/** The addresses in the SDP of the INVITE that a phone got. */
-function offeredAddresses(phone: Baresip): string[] {
-  const { lines } = phone.process;
-  const invite = lines.findIndex((line) => line.startsWith("INVITE ") && line.endsWith("SIP/2.0"));
-  const end = lines.findIndex((line, index) => index > invite && line.startsWith("SIP/2.0 "));
-  const found = lines.slice(invite, end).filter((line) => /^c=IN IP[46] /.test(line)).map((line) =>
-    line.split(" ")[2]!
-  );
-  return [...new Set(found)];
-}

@@ -57,8 +57,13 @@ export class Baresip implements SoundSource, AsyncDisposable {
     }
   }
 
+  /** Its address without the scheme, which every list of calls shows. */
+  get address(): string {
+    return `${this.account.user}@${this.account.domain}`;
+  }
+
   get uri(): string {
-    return `sip:${this.account.user}@${this.account.domain}`;
+    return `sip:${this.address}`;
   }
 
   /** Starts a call to a SIP URI. */
@@ -99,6 +104,15 @@ export class Baresip implements SoundSource, AsyncDisposable {
       const index = this.events.findIndex((event) => event.type === type);
       return index < 0 ? undefined : { param: this.events.splice(0, index + 1).at(-1)!.param };
     }, withinMs).then(({ param }) => param);
+  }
+
+  /** The addresses in the SDP of the first INVITE that it got. */
+  offeredAddresses(): string[] {
+    const { lines } = this.process;
+    const invite = lines.findIndex((line) => line.startsWith("INVITE ") && line.endsWith("SIP/2.0"));
+    const end = lines.findIndex((line, index) => index > invite && line.startsWith("SIP/2.0 "));
+    const found = lines.slice(invite, end).filter((line) => /^c=IN IP[46] /.test(line));
+    return [...new Set(found.map((line) => line.split(" ")[2]!))];
   }
 
   /** What the phone decoded in its last call. baresip 1.0 stops recording when the call is first held. */

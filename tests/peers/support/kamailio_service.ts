@@ -6,6 +6,8 @@ import type { PeerProcess } from "./process.ts";
 import { programPath } from "./programs.ts";
 import { until } from "./until.ts";
 
+const DIALOG_DELETED = 5;
+
 /** Starts dispatcher, relay and Kamailio, which takes every phone for who it says it is; UDP only. */
 export async function startKamailioService(lab: Lab): Promise<LabService> {
   const media = await MediaService.start(lab, ({ controlSocket }) => ({ Kamailio: { socket_path: controlSocket } }));
@@ -31,7 +33,7 @@ export async function startKamailioService(lab: Lab): Promise<LabService> {
   }
   return {
     media,
-    dialogs: async () => await askJsonRpc(media.controlSocket, "dlg.list") as unknown[],
+    dialogs: () => kamailiosDialogs(media.controlSocket),
     async restart(signal) {
       kamailio.signal(signal);
       await kamailio.ended();
@@ -39,6 +41,12 @@ export async function startKamailioService(lab: Lab): Promise<LabService> {
     },
     [Symbol.asyncDispose]: () => media[Symbol.asyncDispose](),
   };
+}
+
+/** The dialogs that a Kamailio has, without those that are over: it keeps them for some seconds more. */
+export async function kamailiosDialogs(controlSocket: string): Promise<unknown[]> {
+  const dialogs = await askJsonRpc(controlSocket, "dlg.list") as { state: number }[];
+  return dialogs.filter(({ state }) => state !== DIALOG_DELETED);
 }
 
 function configuration({ dispatcherSocket, controlSocket }: MediaService): string {

@@ -18,21 +18,21 @@ const TONES = 12;
 
 const QUIET_MS = 500;
 
-/** How a phone differs from one that speaks UDP over IPv4 from its home's first address. */
+/** How a phone differs from one that speaks UDP over IPv4 from its home's first address to the usual server. */
 export type PhoneOptions = Partial<
-  Pick<BaresipAccount, "transport" | "family" | "phone" | "ringSeconds" | "expiresSeconds">
+  Pick<BaresipAccount, "server" | "transport" | "family" | "phone" | "ringSeconds" | "expiresSeconds">
 >;
 
 /** One test's view of the laboratory. What it made is gone after the test. */
-export class LabBench {
+export class LabBench<Service extends LabService = LabService> {
   readonly lab: Lab;
-  readonly service: LabService;
+  readonly service: Service;
   readonly #phones: Baresip[] = [];
   readonly #undo = new AsyncDisposableStack();
   readonly #nextNumber: () => number;
 
   /** Use {@linkcode sharedLab}. */
-  constructor(lab: Lab, service: LabService, nextNumber: () => number) {
+  constructor(lab: Lab, service: Service, nextNumber: () => number) {
     this.lab = lab;
     this.service = service;
     this.#nextNumber = nextNumber;
@@ -88,12 +88,29 @@ export class LabBench {
     await this.nothingLeft();
   }
 
+  /** Has one party put the call on hold, until neither gets sound, and resume it, until both hear each other. */
+  async holdAndResume([holder, holdersHome]: [Baresip, Home], [other, othersHome]: [Baresip, Home]): Promise<void> {
+    // What the phones decode is not recorded any more once they were on hold: the wire tells.
+    const [atHolder, atOther] = await Promise.all([this.tap(holdersHome, holder), this.tap(othersHome, other)]);
+    const from = other.process.lines.length;
+    await holder.hold();
+    await holder.event("CALL_REMOTE_SDP");
+    await other.process.line(/^a=sendonly/, from);
+    await Promise.all([silence(atHolder), silence(atOther)]);
+    await holder.resume();
+    await holder.event("CALL_REMOTE_SDP");
+    await Promise.all([
+      holder.hears(other.account.toneHz, 300, atHolder),
+      other.hears(holder.account.toneHz, 300, atOther),
+    ]);
+  }
+
   /** Waits until no relay has a session of this test's phones, and the SIP server no dialog. */
   async nothingLeft(): Promise<void> {
     let left: unknown[] = [];
     await until(() => `the end of ${JSON.stringify(left)}`, async () => {
       const all = [...await this.service.media.sessions(), ...await this.service.dialogs()];
-      left = all.filter((it) => this.#phones.some(({ uri }) => JSON.stringify(it).includes(uri)));
+      left = all.filter((it) => this.#phones.some(({ address }) => JSON.stringify(it).includes(address)));
       return left.length === 0;
     });
   }
@@ -155,18 +172,20 @@ export function laboratoryTest(name: string, body: () => Promise<void>): void {
 }
 
 /** A test file's laboratory: built by the first test that runs, gone after the last. */
-export interface SharedLab {
+export interface SharedLab<Service extends LabService> {
   /** Registers a test, see {@linkcode laboratoryTest}. A failure shows what phones and programs wrote last. */
-  test(name: string, body: (bench: LabBench) => Promise<void>): void;
+  test(name: string, body: (bench: LabBench<Service>) => Promise<void>): void;
 }
 
 /** Creates the laboratory of a test file around one service. */
-export function sharedLab(start: (lab: Lab) => Promise<LabService>): SharedLab {
+export function sharedLab<Service extends LabService>(
+  start: (lab: Lab) => Promise<Service>,
+): SharedLab<Service> {
   const undo = new AsyncDisposableStack();
-  let started: Promise<[Lab, LabService]> | undefined;
+  let started: Promise<[Lab, Service]> | undefined;
   let numbers = 0;
   Deno.test.afterAll(() => undo.disposeAsync());
-  const build = async (): Promise<[Lab, LabService]> => {
+  const build = async (): Promise<[Lab, Service]> => {
     const lab = undo.use(await Lab.start());
     return [lab, undo.use(await start(lab))];
   };

@@ -7,7 +7,6 @@ import type { PeerProcess } from "./process.ts";
 import { until } from "./until.ts";
 
 const PROJECT = new URL("../../../", import.meta.url).pathname;
-const MANAGEMENT_PORT = 25061;
 /** A program has to be compiled before it is ready, on a machine that may be busy. */
 const START_DEADLINE_MS = 30_000;
 
@@ -19,12 +18,22 @@ export const DOMAIN = "example.com";
 /** The name in the SIP server's certificate. */
 export const SERVER_NAME = "sip.example.com";
 
+/** Where a dispatcher and a relay are on the public host. */
+export interface MediaPlace {
+  readonly relayAddress: string;
+  readonly relaysPort: number;
+  readonly managementPort: number;
+}
+
+const USUAL_PLACE: MediaPlace = { relayAddress: RELAY_ADDRESS, relaysPort: 25060, managementPort: 25061 };
+
 /** Sections of a configuration, and their keys. */
 export type Sections = Readonly<Record<string, Readonly<Record<string, string | number>>>>;
 
 /** Dispatcher and relay, and where everything is. */
 export class MediaService implements AsyncDisposable {
   readonly lab: Lab;
+  readonly place: MediaPlace;
   readonly directory: string;
   readonly configPath: string;
   readonly dispatcherSocket: string;
@@ -34,8 +43,9 @@ export class MediaService implements AsyncDisposable {
   readonly caFile: string;
   readonly programs: PeerProcess[] = [];
 
-  private constructor(lab: Lab, directory: string) {
+  private constructor(lab: Lab, place: MediaPlace, directory: string) {
     this.lab = lab;
+    this.place = place;
     this.directory = directory;
     this.configPath = `${directory}/config.ini`;
     this.dispatcherSocket = `${directory}/dispatcher.sock`;
@@ -44,8 +54,12 @@ export class MediaService implements AsyncDisposable {
   }
 
   /** Starts both in a directory of their own. `more` joins the configuration, key by key. */
-  static async start(lab: Lab, more: (service: MediaService) => Sections): Promise<MediaService> {
-    const service = new MediaService(lab, await Deno.makeTempDir({ prefix: "lab-" }));
+  static async start(
+    lab: Lab,
+    more: (service: MediaService) => Sections,
+    place: MediaPlace = USUAL_PLACE,
+  ): Promise<MediaService> {
+    const service = new MediaService(lab, place, await Deno.makeTempDir({ prefix: "lab-" }));
     try {
       await makeCertificates(`${service.directory}/tls`);
       await issueCertificate(`${service.directory}/tls`, "sip", SERVER_NAME);
@@ -78,7 +92,8 @@ export class MediaService implements AsyncDisposable {
   /** The running sessions, as the management port tells. */
   async sessions(): Promise<SessionStatistics[]> {
     let answer: string | undefined;
-    await using connection = new LabConnection(this.lab.publicHost, "127.0.0.1", MANAGEMENT_PORT, (text) => {
+    const { managementPort } = this.place;
+    await using connection = new LabConnection(this.lab.publicHost, "127.0.0.1", managementPort, (text) => {
       const end = text.indexOf("\r\n");
       if (end >= 0) answer ??= text.slice(0, end);
       return text;
@@ -93,18 +108,19 @@ export class MediaService implements AsyncDisposable {
   }
 
   #sections(): Sections {
+    const { relayAddress, relaysPort, managementPort } = this.place;
     return {
       Relay: {
-        dispatchers: "127.0.0.1:25060",
-        relay_ip: RELAY_ADDRESS,
+        dispatchers: `127.0.0.1:${relaysPort}`,
+        relay_ip: relayAddress,
         port_range: "50000:50400",
         reconnect_delay: 1,
         idle_timeout: IDLE_TIMEOUT_SECONDS,
       },
       Dispatcher: {
         socket_path: this.dispatcherSocket,
-        listen: "127.0.0.1:25060",
-        listen_management: `127.0.0.1:${MANAGEMENT_PORT}`,
+        listen: `127.0.0.1:${relaysPort}`,
+        listen_management: `127.0.0.1:${managementPort}`,
         management_use_tls: "no",
       },
       TLS: { certs_path: `${this.directory}/tls` },
