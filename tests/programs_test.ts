@@ -6,7 +6,14 @@ import { PeerProcess } from "./peers/support/process.ts";
 import { freeTcpPort, freeUdpBlock } from "./peers/support/ports.ts";
 
 const PROJECT = new URL("../", import.meta.url).pathname;
-const PROGRAMS = ["relay/main.ts", "src/bin/dispatcher.ts", "src/bin/ctl.ts", "src/bin/start.ts"];
+const PROGRAMS = [
+  "relay/main.ts",
+  "src/bin/dispatcher.ts",
+  "src/bin/proxy.ts",
+  "src/bin/ctl.ts",
+  "src/bin/start.ts",
+  "src/bin/demo.ts",
+];
 
 interface Output {
   readonly code: number;
@@ -102,6 +109,17 @@ Deno.test("permission sets give each program what it needs, and nothing besides"
     ffi: false,
     env: false,
   });
+  assertEquals(await probe("proxy"), {
+    readConfiguration: true,
+    readElsewhere: false,
+    writeRuntime: true,
+    writeElsewhere: false,
+    listenForRelays: true, // any port will do
+    connectAnywhere: true, // phones and servers are anywhere
+    run: false,
+    ffi: false,
+    env: false,
+  });
   assertEquals(await probe("dispatcher"), {
     readConfiguration: true,
     readElsewhere: false,
@@ -192,7 +210,7 @@ Deno.test("a listener outside the permission set is refused with a way out", asy
   }
 });
 
-Deno.test("start runs both programs, says what to do next, and stops them", async () => {
+Deno.test("start runs all three programs, says what to do next, and stops them", async () => {
   const directory = Deno.makeTempDirSync();
   try {
     await using start = new PeerProcess("start", Deno.execPath(), [
@@ -208,10 +226,19 @@ Deno.test("start runs both programs, says what to do next, and stops them", asyn
     await start.line(/relay connected/);
     await start.line(/modparam\("mediaproxy", "mediaproxy_socket"/);
     assert(Deno.lstatSync(`${directory}/dispatcher.sock`).isSocket);
+    const phones = await run("-P=ctl", "src/bin/ctl.ts", "phones", "--config", `${directory}/config.ini`);
+    assertEquals(phones.out, "No phone is registered.\n", phones.err);
     assertEquals((Deno.statSync(`${directory}/tls/relay.key`).mode ?? 0) & 0o077, 0);
     start.signal("SIGTERM");
     assertEquals((await start.ended()).code, 0, start.tail());
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
+});
+
+Deno.test("demo shows a call across two NATs, step by step, and its verdict", async () => {
+  const { code, out, err } = await run("-P=demo", "src/bin/demo.ts");
+  assertEquals(code, 0, `${out}\n${err}`);
+  for (let step = 1; step <= 6; step++) assertStringIncludes(out, `\n${step}. `);
+  assertMatch(out, /VERDICT: it works/);
 });

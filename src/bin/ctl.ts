@@ -1,32 +1,51 @@
 /**
- * The operator's command: asks a dispatcher's management port.
+ * The operator's command: asks a dispatcher's management port, or a proxy's control socket.
  *
  * ```sh
  * deno task ctl summary
  * deno task ctl sessions --json
+ * deno task ctl phones
  * ```
  * @module
  */
-import { parseHostPort } from "../config/mod.ts";
-import { MANAGEMENT_PORT, resolveIn } from "../config/mod.ts";
+import { type Config, MANAGEMENT_PORT, parseHostPort, type Paths, resolveIn, UsageError } from "../config/mod.ts";
 import { ask, type ManagementAddress } from "../ctl/io/ask.ts";
+import { askProxy } from "../ctl/io/ask_proxy.ts";
 import { sessionsPage, summaryPage } from "../ctl/pages.ts";
-import { runProgram, say } from "../io/program.ts";
-import { UsageError } from "../config/mod.ts";
+import { callsPage, phonesPage } from "../ctl/proxy_pages.ts";
+import { runProgram, say, StartError } from "../io/program.ts";
 
-const COMMANDS: Readonly<Record<string, (answer: string) => string>> = {
-  summary: summaryPage,
-  sessions: sessionsPage,
-  version: (answer) => answer,
+interface Command {
+  /** Who is asked. */
+  readonly of: "dispatcher" | "proxy";
+  /** By its name there. */
+  readonly method: string;
+  /** What people see of the answer. */
+  page(answer: string): string;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  summary: { of: "dispatcher", method: "summary", page: summaryPage },
+  sessions: { of: "dispatcher", method: "sessions", page: sessionsPage },
+  version: { of: "dispatcher", method: "version", page: (answer) => answer },
+  phones: { of: "proxy", method: "ul_dump", page: phonesPage },
+  calls: { of: "proxy", method: "dlg_list", page: (answer) => callsPage(answer, Date.now() / 1000) },
 };
+
+/** The flags that say where a dispatcher is. */
+interface AddressFlags {
+  readonly address?: string | undefined;
+  readonly certificate?: string | undefined;
+}
 
 if (import.meta.main) {
   await runProgram({
     name: "ctl",
-    summary: "Asks a dispatcher. Commands: summary (the relays), sessions (the calls), version.",
+    summary: "Asks a dispatcher: summary (the relays), sessions (the calls' media), version. " +
+      "Asks a proxy: phones (who is registered), calls.",
     positionals: "COMMAND",
     extra: {
-      json: { kind: "boolean", help: "print the dispatcher's answer as it is" },
+      json: { kind: "boolean", help: "print the answer as it is" },
       address: {
         kind: "string",
         placeholder: "HOST:PORT",
@@ -40,26 +59,34 @@ if (import.meta.main) {
     },
   }, async ({ flags, paths, config }) => {
     const [command, ...others] = flags.positionals;
-    const show = COMMANDS[command ?? ""];
-    if (show === undefined || others.length > 0) {
+    const known = COMMANDS[command ?? ""];
+    if (known === undefined || others.length > 0) {
       throw new UsageError(
         `Unknown command ${flags.positionals.join(" ") || "(none)"}; one of ${Object.keys(COMMANDS).join(", ")}`,
       );
     }
-    const { listenManagement, managementUseTls } = config.dispatcher;
-    const { host, port } = flags.extra.address === undefined
-      ? { host: reachable(listenManagement.hostname), port: listenManagement.port }
-      : parseHostPort(flags.extra.address, MANAGEMENT_PORT);
-    const address: ManagementAddress = {
-      host,
-      port,
-      tls: managementUseTls
-        ? { certsPath: resolveIn(paths.configDir, config.tls.certsPath), name: flags.extra.certificate ?? "dispatcher" }
-        : undefined,
-    };
-    const answer = await ask(address, command!);
-    return say(flags.extra.json ? answer : show(answer));
+    const answer = known.of === "proxy"
+      ? await askProxy(controlSocket(config, paths), known.method)
+      : await ask(managementAddress(config, paths, flags.extra), known.method);
+    return say(flags.extra.json ? answer : known.page(answer));
   });
+}
+
+/** @throws StartError if the proxy has none */
+function controlSocket(config: Config, paths: Paths): string {
+  const { controlSocket } = config.proxy;
+  if (controlSocket === undefined) throw new StartError("Cannot ask the proxy: control_socket in [Proxy] is None");
+  return resolveIn(paths.runtimeDir, controlSocket);
+}
+
+/** Where the dispatcher listens for operators. */
+function managementAddress(config: Config, paths: Paths, flags: AddressFlags): ManagementAddress {
+  const { listenManagement, managementUseTls } = config.dispatcher;
+  const { host, port } = flags.address === undefined
+    ? { host: reachable(listenManagement.hostname), port: listenManagement.port }
+    : parseHostPort(flags.address, MANAGEMENT_PORT);
+  const certsPath = resolveIn(paths.configDir, config.tls.certsPath);
+  return { host, port, tls: managementUseTls ? { certsPath, name: flags.certificate ?? "dispatcher" } : undefined };
 }
 
 /** Where to connect for something that listens on every interface. */

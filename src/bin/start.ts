@@ -75,7 +75,8 @@ ${accounts.join("\n")}
      domain / registrar / proxy: ${server}
      transport UDP or TCP, no STUN, no ICE needed
 2. Call one from the other: dial ${users[1]!.name}, or ${users[0]!.name}.
-3. Look at the call while it is up, and at the relay:
+3. Look at who is registered, at the call while it is up, and at the relay:
+     deno task ctl phones --config ${configFile}
      deno task ctl sessions --config ${configFile}
      deno task ctl summary --config ${configFile}
    Ended calls are written to ${jsonlPath}

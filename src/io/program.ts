@@ -114,9 +114,10 @@ function complain(name: string, error: unknown): number {
 }
 
 function isExpected(error: Error): boolean {
-  return /^(StartError|SocketPathError|CredentialsError|ListenError|ScriptError|UsersError|DatabaseError)$/.test(
-    error.name,
-  ) ||
+  return /^(StartError|SocketPathError|CredentialsError|ListenError|ScriptError|UsersError|DatabaseError|AnswerError)$/
+    .test(
+      error.name,
+    ) ||
     error instanceof Deno.errors.NotCapable;
 }
 
