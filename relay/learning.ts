@@ -1,30 +1,57 @@
 /**
  * Where a party really is (RFC 7362): judges the sources that packets for a leg come from, until one is learnt and
- * whenever another one turns up. Of the latched source's packets only `follow` hears.
+ * whenever another one turns up. Of the learnt source's packets only `follow` hears.
  *
- * | learnt | a packet comes from                                             | becomes                                   |
- * | ------ | --------------------------------------------------------------- | ----------------------------------------- |
- * | no     | the address that signalling has just moved the party away from  | `obsolete source`, except where the new SDP says just that address |
- * | no     | anywhere else                                                   | `learnt`                                  |
- * | yes    | a source that signalling vouches more for than for the learnt one | `vouched for`                           |
- * | yes    | elsewhere, but the same RTP flow goes on, the old source silent | `rebound`: the NAT has a new mapping      |
- * | yes    | anywhere else                                                   | `wrong source`                            |
+ * Sources rank by what signalling says of them:
  *
- * Sources rank: the SDP's address and port, then the SDP's or the signalling's address with another port, then all others.
+ * | rank          | source                                                                                           |
+ * | ------------- | ------------------------------------------------------------------------------------------------ |
+ * | `EXACT`       | the SDP's address and port; for RTCP also the port behind the RTP's                               |
+ * | `VOUCHED_FOR` | the SDP's, the signalling's or the RTP's address with another port: a NAT, or a phone with two ports |
+ * | `NEARBY`      | the signalling address's network: a carrier's NAT with a pool of addresses                         |
+ * | `UNKNOWN`     | anything else                                                                                    |
+ *
+ * | learnt | mode      | a packet comes from                                            | becomes              |
+ * | ------ | --------- | -------------------------------------------------------------- | -------------------- |
+ * | any    | any       | the relay itself, and the SDP does not say just that port       | `loop`               |
+ * | no     | any       | where signalling has just moved the party away from, not `EXACT` | `obsolete source`   |
+ * | no     | any       | anywhere, and the RTP flow of before goes on                    | `learnt`             |
+ * | no     | open      | anywhere                                                       | `learnt`             |
+ * | no     | strict    | `VOUCHED_FOR` or better; lower                                 | `learnt`; `unvouched source` |
+ * | no     | heuristic | `VOUCHED_FOR` or better                                        | `learnt`             |
+ * | no     | heuristic | lower, until it has proved to be a flow and none beats it       | `undecided`          |
+ * | no     | heuristic | lower, from then on                                            | `learnt`             |
+ * | yes    | not open  | `VOUCHED_FOR` or better, and better than what is learnt         | `vouched for`        |
+ * | yes    | any       | elsewhere, the same RTP flow goes on, the old source silent     | `rebound`            |
+ * | yes    | any       | anywhere else                                                  | `wrong source`       |
+ *
+ * Packets that are undecided are kept for a moment (`candidates.ts`): they go out if their source is learnt, so the
+ * beginning of what a party says is late rather than lost, and a stranger is not heard.
  * @module
  */
+import type { LearningMode } from "../src/control/learning_mode.ts";
 import { type PacketKind, sequenceNumber, ssrc, timestamp } from "../src/rtp/mod.ts";
+import { Candidates } from "./candidates.ts";
 
 /** By what right a source became the party's address. */
 export type LearntHow = "learnt" | "vouched for" | "rebound";
 
-/** Why a packet's source was refused. */
-export type Refusal = "wrong source" | "obsolete source";
+/** Why a packet's source was refused, or not learnt yet. */
+export type Refusal = "wrong source" | "obsolete source" | "unvouched source" | "undecided" | "loop";
 
-/** How sure signalling makes us of a source; a higher one takes the place of a lower one. */
+/** What holds for all legs of a call. */
+export interface LearningRules {
+  readonly mode: LearningMode;
+  /** Whether a NAT's new mapping is followed without signalling. */
+  readonly rebinding: boolean;
+  /** Whether the source is one of the relay's own media ports. */
+  isOwn(hostname: string, port: number): boolean;
+}
+
 const UNKNOWN = 1;
-const VOUCHED_FOR = 2; // the SDP's or the signalling's address, another port: symmetric NAT, or a phone with two ports
-const EXACT = 3; // the SDP's address and port
+const NEARBY = 2;
+const VOUCHED_FOR = 3;
+const EXACT = 4;
 
 /** For so long packets from an address that the party has left are late, not proof that it is still there. */
 const OBSOLETE_MS = 5000;
@@ -39,26 +66,47 @@ const MAX_CLOCK_RATE_HZ = 96_000;
 const TIMESTAMP_SLACK_MS = 2000;
 
 export class Learning {
+  readonly #rules: LearningRules;
+  /** 0 while nothing is learnt. */
   #rank = 0;
   #sdpHostname = "";
   #sdpPort = 0;
   #signalingHostname = "";
+  /** What addresses of the signalling address's network begin with; "" if that is unknown. */
+  #nearby = "";
+  #rtpHostname = "";
+  #rtpPort = 0;
   #hostname = "";
   #port = 0;
+  #stunRank = 0;
   #obsoleteHostname = "";
   #obsoletePort = 0;
   #obsoleteUntilMs = -Infinity;
-  /** The RTP flow of the learnt source, as its latest packet left it; `#sequence` is -1 before any. */
+  /** The RTP flow of the source that is or was learnt, as its latest packet left it; `#sequence` is -1 before any. */
   #ssrc = 0;
   #sequence = -1;
   #timestamp = 0;
+  readonly #candidates = new Candidates();
+
+  constructor(rules: LearningRules) {
+    this.#rules = rules;
+  }
 
   /** What signalling says of the party: the SDP address and port, and where its SIP messages come from ("" if unknown). */
   setSignalled(hostname: string, port: number, signalingHostname: string): void {
     this.#sdpHostname = hostname;
     this.#sdpPort = port;
     this.#signalingHostname = signalingHostname;
-    if (this.#rank > 0) this.#rank = this.#rankOf(this.#hostname, this.#port);
+    this.#nearby = networkPrefix(signalingHostname);
+    this.#rankAgain();
+  }
+
+  /** For the learning of RTCP: where the party's RTP comes from. Returns whether what was learnt has more right than that. */
+  setRtpSource(hostname: string, port: number): boolean {
+    this.#rtpHostname = hostname;
+    this.#rtpPort = port;
+    this.#rankAgain();
+    return this.#rank >= VOUCHED_FOR;
   }
 
   /**
@@ -74,23 +122,70 @@ export class Learning {
     nowMs: number,
   ): LearntHow | Refusal {
     const rank = this.#rankOf(hostname, port);
-    let how: LearntHow;
-    if (this.#rank === 0) {
-      if (rank < EXACT && this.#isObsolete(hostname, port, nowMs)) return "obsolete source";
-      how = "learnt";
-    } else if (rank > this.#rank) {
-      how = "vouched for";
-    } else if (kind === "rtp" && this.#goesOn(packet, nowMs - lastMediaAtMs)) {
-      how = "rebound";
-    } else {
+    if (rank < EXACT && this.#rules.isOwn(hostname, port)) return "loop";
+    const judgement = this.#rank === 0
+      ? this.#judgeFirst(packet, kind, hostname, port, rank, lastMediaAtMs, nowMs)
+      : this.#judgeOther(packet, kind, rank, nowMs - lastMediaAtMs);
+    switch (judgement) {
+      case "learnt":
+      case "vouched for":
+      case "rebound":
+        this.#rank = rank;
+        this.#hostname = hostname;
+        this.#port = port;
+        this.#obsoleteUntilMs = -Infinity;
+        if (kind === "rtp") this.follow(packet);
+    }
+    return judgement;
+  }
+
+  #judgeFirst(
+    packet: Uint8Array,
+    kind: PacketKind,
+    hostname: string,
+    port: number,
+    rank: number,
+    lastMediaAtMs: number,
+    nowMs: number,
+  ): "learnt" | Refusal {
+    if (rank < EXACT && this.#isObsolete(hostname, port, nowMs)) return "obsolete source";
+    const { mode } = this.#rules;
+    if (mode === "open" || rank >= VOUCHED_FOR) return "learnt";
+    if (mode === "strict") return "unvouched source";
+    if (kind === "rtp" && this.#goesOn(packet, nowMs - lastMediaAtMs)) return "learnt";
+    this.#candidates.note(packet, kind, hostname, port, rank, nowMs);
+    // Before the party's own SDP nothing tells it from a stranger, who must not be first to hear or to be heard.
+    if (this.#sdpHostname !== "" && this.#candidates.isBest(hostname, port, nowMs)) return "learnt";
+    this.#candidates.hold(packet, hostname, port, nowMs);
+    return "undecided";
+  }
+
+  #judgeOther(packet: Uint8Array, kind: PacketKind, rank: number, silentMs: number): LearntHow | Refusal {
+    const { mode, rebinding } = this.#rules;
+    if (mode !== "open" && rank >= VOUCHED_FOR && rank > this.#rank) return "vouched for";
+    if (!rebinding || kind !== "rtp" || silentMs < SILENT_MS || (mode === "strict" && rank < VOUCHED_FOR)) {
       return "wrong source";
     }
-    this.#rank = rank;
-    this.#hostname = hostname;
-    this.#port = port;
-    this.#obsoleteUntilMs = -Infinity;
-    if (kind === "rtp") this.follow(packet);
-    return how;
+    return this.#goesOn(packet, silentMs) ? "rebound" : "wrong source";
+  }
+
+  /**
+   * Whether STUN for the party may go to a source of STUN while nothing is learnt: not if a better one has sent some. It
+   * also speaks for what comes from there later.
+   */
+  acceptStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): "accepted" | Refusal {
+    const rank = this.#rankOf(hostname, port);
+    if (rank < EXACT && this.#rules.isOwn(hostname, port)) return "loop";
+    if (this.#rules.mode === "strict" && rank < VOUCHED_FOR) return "unvouched source";
+    if (rank < this.#stunRank) return "wrong source";
+    this.#stunRank = rank;
+    if (rank < VOUCHED_FOR) this.#candidates.note(packet, "stun", hostname, port, rank, nowMs);
+    return "accepted";
+  }
+
+  /** What the source that was learnt just now had sent before, oldest first, as far as it is worth sending. */
+  takeHeld(nowMs: number): readonly Uint8Array[] {
+    return this.#candidates.take(this.#hostname, this.#port, nowMs);
   }
 
   /** Hot path. The latest RTP packet of the learnt source. */
@@ -113,24 +208,37 @@ export class Learning {
   /** Learn anew, from wherever the next packet comes. */
   forget(): void {
     this.#rank = 0;
-    this.#sequence = -1;
+    this.#stunRank = 0;
+    this.#candidates.clear();
+  }
+
+  #rankAgain(): void {
+    if (this.#rank > 0) this.#rank = this.#rankOf(this.#hostname, this.#port);
   }
 
   #rankOf(hostname: string, port: number): number {
-    if (hostname === this.#sdpHostname) return port === this.#sdpPort ? EXACT : VOUCHED_FOR;
-    return hostname === this.#signalingHostname ? VOUCHED_FOR : UNKNOWN;
+    if (hostname === this.#sdpHostname && port === this.#sdpPort) return EXACT;
+    if (hostname === this.#rtpHostname) return port === this.#rtpPort + 1 ? EXACT : VOUCHED_FOR;
+    if (hostname === this.#sdpHostname || hostname === this.#signalingHostname) return VOUCHED_FOR;
+    return this.#nearby !== "" && hostname.startsWith(this.#nearby) ? NEARBY : UNKNOWN;
   }
 
   #isObsolete(hostname: string, port: number, nowMs: number): boolean {
     return nowMs < this.#obsoleteUntilMs && port === this.#obsoletePort && hostname === this.#obsoleteHostname;
   }
 
-  /** Whether `packet` continues the flow that the silent source had: only a NAT's new mapping looks like that. */
+  /** Whether `packet` continues the flow that the source had: nobody else knows where its numbers are. */
   #goesOn(packet: Uint8Array, silentMs: number): boolean {
-    if (this.#sequence < 0 || silentMs < SILENT_MS || ssrc(packet) !== this.#ssrc) return false;
+    if (this.#sequence < 0 || ssrc(packet) !== this.#ssrc) return false;
     const sequenceStep = (sequenceNumber(packet) - this.#sequence) & 0xffff;
     const timestampStep = (timestamp(packet) - this.#timestamp) | 0;
     return sequenceStep > 0 && sequenceStep <= MAX_SEQUENCE_STEP && timestampStep >= 0 &&
       timestampStep <= (silentMs + TIMESTAMP_SLACK_MS) * MAX_CLOCK_RATE_HZ / 1000;
   }
+}
+
+/** What the text of an IPv4 address's /16, or of an IPv6 address's /48, begins with: about as much as one carrier has. */
+function networkPrefix(address: string): string {
+  const [prefix = ""] = /^(?:\d+\.\d+\.|[0-9a-f]+:[0-9a-f]+:[0-9a-f]+:)/.exec(address) ?? [];
+  return prefix;
 }

@@ -4,7 +4,8 @@
  *
  * | state    | event                             | next     | and                                                  |
  * | -------- | --------------------------------- | -------- | ---------------------------------------------------- |
- * | learning | media whose source is learnt      | latched  | remote = source                                      |
+ * | learning | media whose source is learnt      | latched  | remote = source, what was kept of it is sent         |
+ * | learning | media whose source is not learnt  | learning | dropped, or kept for a moment                        |
  * | learning | STUN                              | learning | STUN for the party goes to its source                |
  * | latched  | media from another source, learnt | latched  | remote = source                                      |
  * | latched  | anything else from another source | latched  | dropped                                              |
@@ -13,24 +14,18 @@
  * @module
  */
 import { classify, type PacketKind, payloadType } from "../src/rtp/mod.ts";
-import { Learning, type LearntHow } from "./learning.ts";
+import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning.ts";
 
-/** What became of a datagram; also the key under which drops are counted. */
-export type Verdict =
-  | "forward"
+/** Why a datagram was dropped; also the key under which drops are counted. */
+export type DropReason =
   /** Not RTP, RTCP or DTLS, so nothing that an address may be learnt from. */
   | "not media"
-  /** From another address than the one that was learnt. */
-  | "wrong source"
-  /** From the address that signalling has just moved the party away from. */
-  | "obsolete source"
   /** The other party has not sent anything yet, and its SDP address is not publicly routable. */
   | "no destination"
-  /** A STUN message that waits until the other party's address is known. */
-  | "queued";
+  | Refusal;
 
-/** The verdicts that count as drops. */
-export const DROP_REASONS = ["not media", "wrong source", "obsolete source", "no destination"] as const;
+/** What became of a datagram. "queued" is a STUN message, which takes a way of its own. */
+export type Verdict = "forward" | "queued" | DropReason;
 
 /** An address to send to: the shape that `Deno.DatagramConn.send` takes. */
 export interface Destination {
@@ -53,6 +48,8 @@ export interface LegOwner {
   lost(leg: Leg): void;
 }
 
+/** The RTCP port is the next one. */
+const MAX_RTP_PORT = 65_534;
 /** ICE checks are repeated, so a few will do. */
 const MAX_QUEUED_STUN = 8;
 
@@ -80,12 +77,24 @@ export class Leg {
   notMedia: number;
   wrongSource: number;
   obsoleteSource: number;
+  /** In strict mode: neither the SDP's nor the signalling's address. */
+  unvouchedSource: number;
+  /** Kept until it is known whose they are; those of the party are no longer counted here then. */
+  undecided: number;
+  /** From one of the relay's own ports. */
+  loop: number;
   noDestination: number;
   rebindings: number;
   /** When media last came from the party; -Infinity before it. */
   lastMediaAtMs: number;
 
-  constructor(component: "rtp" | "rtcp", owner: LegOwner, socket: LegSocket, anyIsMedia: boolean) {
+  constructor(
+    component: "rtp" | "rtcp",
+    owner: LegOwner,
+    socket: LegSocket,
+    rules: LearningRules,
+    anyIsMedia: boolean,
+  ) {
     this.component = component;
     this.#owner = owner;
     this.#socket = socket;
@@ -94,7 +103,7 @@ export class Leg {
     this.state = "learning";
     this.destination = { transport: "udp", hostname: "", port: 0 };
     this.#stunSource = { transport: "udp", hostname: "", port: 0 };
-    this.#learning = new Learning();
+    this.#learning = new Learning(rules);
     this.#queuedStun = [];
     this.payloadType = -1;
     this.bytes = 0;
@@ -103,6 +112,9 @@ export class Leg {
     this.notMedia = 0;
     this.wrongSource = 0;
     this.obsoleteSource = 0;
+    this.unvouchedSource = 0;
+    this.undecided = 0;
+    this.loop = 0;
     this.noDestination = 0;
     this.rebindings = 0;
     this.lastMediaAtMs = -Infinity;
@@ -141,20 +153,29 @@ export class Leg {
   #receiveFromElsewhere(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
     if (this.state === "closed") return this.#drop("wrong source");
     const kind = classify(packet);
-    if (kind === "stun" && this.state === "learning") {
-      this.#stunSource.hostname = hostname;
-      this.#stunSource.port = port;
-      this.#flushStun(this.#stunSource);
-      return this.#passStun(packet);
-    }
+    if (kind === "stun" && this.state === "learning") return this.#receiveStun(packet, hostname, port, nowMs);
     if (kind === "stun" || (kind === "other" && !this.#anyIsMedia)) {
-      if (this.state === "latched") return this.#drop("wrong source");
-      return this.#drop("not media");
+      return this.#drop(this.state === "latched" ? "wrong source" : "not media");
     }
     const judgement = this.#learning.judge(packet, kind, hostname, port, this.lastMediaAtMs, nowMs);
-    if (judgement === "wrong source" || judgement === "obsolete source") return this.#drop(judgement);
-    this.#latch(packet, kind, hostname, port, judgement, nowMs);
-    return this.#pass(packet, nowMs);
+    switch (judgement) {
+      case "learnt":
+      case "vouched for":
+      case "rebound":
+        this.#latch(packet, kind, hostname, port, judgement, nowMs);
+        return this.#pass(packet, nowMs);
+      default:
+        return this.#drop(judgement);
+    }
+  }
+
+  #receiveStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
+    const judgement = this.#learning.acceptStun(packet, hostname, port, nowMs);
+    if (judgement !== "accepted") return this.#drop(judgement);
+    this.#stunSource.hostname = hostname;
+    this.#stunSource.port = port;
+    this.#flushStun(this.#stunSource);
+    return this.#passStun(packet);
   }
 
   #latch(packet: Uint8Array, kind: PacketKind, hostname: string, port: number, how: LearntHow, nowMs: number): void {
@@ -165,6 +186,10 @@ export class Leg {
     if (kind === "rtp" && this.payloadType < 0) this.payloadType = payloadType(packet);
     this.#flushStun(this.destination);
     this.#owner.learnt(this, how, nowMs);
+    for (const held of this.#learning.takeHeld(nowMs)) {
+      this.undecided--;
+      if (this.#pass(held, nowMs) === "forward") this.peer.#socket.sendSoon(held, { ...this.peer.destination });
+    }
   }
 
   #pass(packet: Uint8Array, nowMs: number): Verdict {
@@ -195,7 +220,7 @@ export class Leg {
     this.#queuedStun = [];
   }
 
-  #drop(reason: (typeof DROP_REASONS)[number]): Verdict {
+  #drop(reason: DropReason): DropReason {
     switch (reason) {
       case "not media":
         this.notMedia++;
@@ -205,6 +230,15 @@ export class Leg {
         break;
       case "obsolete source":
         this.obsoleteSource++;
+        break;
+      case "unvouched source":
+        this.unvouchedSource++;
+        break;
+      case "undecided":
+        this.undecided++;
+        break;
+      case "loop":
+        this.loop++;
         break;
       case "no destination":
         this.noDestination++;
@@ -223,6 +257,16 @@ export class Leg {
     this.destination.hostname = routable ? hostname : "";
     this.destination.port = routable ? port : 0;
     if (routable) this.#flushStun(this.destination);
+  }
+
+  /** For an RTCP leg: the party's RTP was learnt, and its RTCP comes from near there (RFC 3550 §11). */
+  followRtp({ destination: { hostname, port } }: Leg, how: LearntHow): void {
+    if (this.state === "closed") return;
+    const vouchedFor = this.#learning.setRtpSource(hostname, port);
+    if (this.state === "latched" && (how === "rebound" || !vouchedFor)) this.forget();
+    if (this.state === "latched" || port > MAX_RTP_PORT) return;
+    this.destination.hostname = hostname; // the best guess until RTCP comes
+    this.destination.port = port + 1;
   }
 
   /** Signalling has moved the party: learn anew, and take packets from the old address as late for a while. */

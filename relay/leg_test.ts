@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "../src/deps/assert.ts";
 import { fc } from "../src/deps/fast_check.ts";
+import { LEARNING_MODES } from "../src/control/learning_mode.ts";
 import { FakeSockets } from "../tests/support/fake_sockets.ts";
 import { dtls, rtcp, rtp, stun, udptl } from "../tests/support/rtp_packets.ts";
+import type { LearningRules } from "./learning.ts";
 import { Leg, type LegOwner, type Verdict } from "./leg.ts";
 
 const CALLER_PORT = 40000;
@@ -12,8 +14,19 @@ const STRANGER = "203.0.113.66";
 const SILENT_MS = 300;
 const OBSOLETE_MS = 5000;
 
-/** The two RTP legs of a stream. Packets for the callee have somewhere to go unless `calleeKnown` is false. */
-function legs({ calleeKnown = true, anyIsMedia = false } = {}) {
+interface LegsOptions extends Partial<LearningRules> {
+  readonly calleeKnown?: boolean;
+  readonly anyIsMedia?: boolean;
+  readonly signaling?: string;
+}
+
+type Arrive = (packet: Uint8Array, hostname: string, port: number, nowMs?: number) => string;
+
+/**
+ * The two RTP legs of a stream. Packets for the callee have somewhere to go unless `calleeKnown` is false. The caller's SDP
+ * has a private address, and its SIP messages come from `signaling`.
+ */
+function legs({ calleeKnown = true, anyIsMedia = false, signaling = PHONE, ...rules }: LegsOptions = {}) {
   const sockets = new FakeSockets();
   const events: string[] = [];
   const owner: LegOwner = {
@@ -22,7 +35,13 @@ function legs({ calleeKnown = true, anyIsMedia = false } = {}) {
   };
   const create = (port: number) => {
     const socket = sockets.openSocket(port);
-    const leg = new Leg("rtp", owner, socket, anyIsMedia);
+    const leg = new Leg(
+      "rtp",
+      owner,
+      socket,
+      { mode: "heuristic", rebinding: true, isOwn: () => false, ...rules },
+      anyIsMedia,
+    );
     socket.attach(leg);
     return leg;
   };
@@ -30,6 +49,7 @@ function legs({ calleeKnown = true, anyIsMedia = false } = {}) {
   const callee = create(CALLEE_PORT);
   caller.peer = callee;
   callee.peer = caller;
+  caller.setSignalled("10.0.0.5", 6000, false, signaling);
   if (calleeKnown) callee.setSignalled("192.0.2.20", 7000, true, "");
   /** A datagram from the caller's side. */
   const arrive = (packet: Uint8Array, hostname: string, port: number, nowMs = 0) =>
@@ -37,9 +57,18 @@ function legs({ calleeKnown = true, anyIsMedia = false } = {}) {
   return { sockets, events, caller, callee, arrive };
 }
 
+/** As much of a flow, a packet every 20 ms, as makes an unknown source the party. Returns what became of each packet. */
+function flow(arrive: Arrive, hostname: string, port: number, { packets = 9, atMs = 0, ssrc = 666 } = {}): string[] {
+  return Array.from(
+    { length: packets },
+    (_, index) => arrive(rtp({ ssrc, sequenceNumber: 1 + index }), hostname, port, atMs + 20 * index),
+  );
+}
+
 /** Everything that a leg has counted, each datagram once; `noDestination` is a part of `packets`. */
 function counted(leg: Leg): number {
-  return leg.packets + leg.stunPackets + leg.notMedia + leg.wrongSource + leg.obsoleteSource;
+  return leg.packets + leg.stunPackets + leg.notMedia + leg.wrongSource + leg.obsoleteSource + leg.unvouchedSource +
+    leg.undecided + leg.loop;
 }
 
 for (const [name, packet] of [["RTP", rtp()], ["RTCP", rtcp()], ["DTLS", dtls()]] as const) {
@@ -119,11 +148,11 @@ Deno.test("Leg.receive() drops and counts other sources once it has learnt one (
 Deno.test("Leg.receive() prefers the SDP's address to a stranger that came first, at any time (PROTOCOL §6.10)", () => {
   const { caller, arrive, events } = legs();
   caller.setSignalled(PHONE, 6000, true, "192.0.2.9");
-  arrive(rtp({ ssrc: 666 }), STRANGER, 5);
+  flow(arrive, STRANGER, 5);
   assertEquals(caller.remote, `${STRANGER}:5`);
   assertEquals(arrive(rtp(), PHONE, 6000, 3_600_000), "forward");
   assertEquals(caller.remote, `${PHONE}:6000`);
-  assertEquals(arrive(rtp({ ssrc: 666, sequenceNumber: 2 }), STRANGER, 5, 3_600_000), "wrong source");
+  assertEquals(arrive(rtp({ ssrc: 666, sequenceNumber: 12 }), STRANGER, 5, 3_600_000), "wrong source");
   assertEquals(events, [`learnt ${STRANGER}:5`, `vouched for ${PHONE}:6000`]);
 });
 
@@ -147,10 +176,59 @@ Deno.test("Leg.receive() prefers the SDP's very port to another of its address (
 Deno.test("Leg.receive() learns nothing from STUN or noise of a vouched-for source (PROTOCOL §6.10)", () => {
   const { caller, arrive } = legs();
   caller.setSignalled(PHONE, 6000, true, "");
-  arrive(rtp({ ssrc: 666 }), STRANGER, 5);
+  flow(arrive, STRANGER, 5);
   assertEquals(arrive(stun(), PHONE, 6000), "wrong source");
   assertEquals(arrive(Uint8Array.of(0), PHONE, 6000), "wrong source");
   assertEquals(caller.remote, `${STRANGER}:5`);
+});
+
+Deno.test("Leg.receive() sends what it has kept of a party as soon as it knows it, in order, and only then counts it", () => {
+  const { caller, arrive, sockets } = legs();
+  arrive(rtp({ ssrc: 1 }), "203.0.113.99", 7);
+  assertEquals(flow(arrive, STRANGER, 5, { packets: 8 }), Array(8).fill("undecided"));
+  assertEquals([caller.packets, caller.undecided, sockets.takeSent()], [0, 9, []]);
+  assertEquals(arrive(rtp({ ssrc: 666, sequenceNumber: 9 }), STRANGER, 5, 160), "forward");
+  assertEquals(sockets.sent.map(({ packet }) => packet[3]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assertEquals([caller.packets, caller.undecided, caller.bytes], [9, 1, 9 * 172]);
+});
+
+Deno.test("Leg.receive() sends nothing that it has kept while the other party is nowhere", () => {
+  const { caller, arrive, sockets } = legs({ calleeKnown: false });
+  flow(arrive, STRANGER, 5);
+  assertEquals([caller.packets, caller.noDestination, sockets.takeSent()], [9, 9, []]);
+});
+
+Deno.test("Leg.receive() learns nothing from unknown sources in strict mode, and nothing from the relay itself", () => {
+  const { caller, arrive } = legs({ mode: "strict", isOwn: (hostname) => hostname === "192.0.2.100" });
+  flow(arrive, STRANGER, 5);
+  arrive(stun(), STRANGER, 5);
+  arrive(rtp(), "192.0.2.100", 40002);
+  assertEquals([caller.state, caller.unvouchedSource, caller.loop], ["learning", 10, 1]);
+});
+
+Deno.test("Leg.followRtp() sends RTCP behind the party's RTP until RTCP comes from there (RFC 3550 §11)", () => {
+  const { caller, arrive } = legs();
+  const rtpLeg = legs();
+  rtpLeg.arrive(rtp(), PHONE, 6000);
+  caller.followRtp(rtpLeg.caller, "learnt");
+  assertEquals([caller.state, caller.destination.hostname, caller.destination.port], ["learning", PHONE, 6001]);
+  assertEquals(arrive(rtcp(), PHONE, 6077), "forward");
+  caller.followRtp(rtpLeg.caller, "vouched for");
+  assertEquals(caller.remote, `${PHONE}:6077`);
+  caller.followRtp(rtpLeg.caller, "rebound"); // the NAT has a new mapping for RTCP, too
+  assertEquals([caller.state, caller.destination.port], ["learning", 6001]);
+});
+
+Deno.test("Leg.followRtp() forgets RTCP that came from elsewhere than the RTP that is vouched for", () => {
+  const { caller, arrive } = legs({ mode: "open" });
+  arrive(rtcp(), STRANGER, 5);
+  const rtpLeg = legs();
+  rtpLeg.arrive(rtp(), PHONE, 6000);
+  caller.followRtp(rtpLeg.caller, "vouched for");
+  assertEquals([caller.state, caller.destination.hostname, caller.destination.port], ["learning", PHONE, 6001]);
+  caller.close();
+  caller.followRtp(rtpLeg.caller, "learnt");
+  assertEquals(caller.remote, "Unknown");
 });
 
 Deno.test("Leg.setSignalled() vouches also for a source that came before it (PROTOCOL §6.10)", () => {
@@ -280,7 +358,8 @@ Deno.test("Leg.receive() keeps the latest eight STUN messages for a party that i
 });
 
 Deno.test("Leg.receive() hands queued STUN to the address that the party's media show (PROTOCOL §4)", () => {
-  const { sockets, arrive } = legs({ calleeKnown: false });
+  const { callee, sockets, arrive } = legs({ calleeKnown: false });
+  callee.setSignalled("10.0.0.6", 7000, false, "192.0.2.21");
   arrive(stun(), PHONE, 6000);
   sockets.arrive(CALLEE_PORT, rtp(), "192.0.2.21", 7001, 0);
   assertEquals(sockets.takeSent(), [`${CALLEE_PORT} > 192.0.2.21:7001`]);
@@ -304,7 +383,7 @@ Deno.test("Leg.setSignalled() leaves what was learnt alone (RFC 7362 §4)", () =
 });
 
 Deno.test("Leg.remote writes IPv6 in brackets", () => {
-  const { caller, arrive } = legs();
+  const { caller, arrive } = legs({ signaling: "2001:db8::1" });
   arrive(rtp(), "2001:db8::1", 6000);
   assertEquals(caller.remote, "[2001:db8::1]:6000");
 });
@@ -335,21 +414,31 @@ Deno.test("Leg.receive() counts any bytes from anywhere exactly once, and never 
   );
   const verdicts: readonly Verdict[] = [
     "forward",
+    "queued",
     "not media",
+    "no destination",
     "wrong source",
     "obsolete source",
-    "no destination",
-    "queued",
+    "unvouched source",
+    "undecided",
+    "loop",
   ];
-  fc.assert(fc.property(fc.array(event, { maxLength: 60 }), fc.boolean(), (events, anyIsMedia) => {
-    const { caller, arrive, sockets } = legs({ anyIsMedia, calleeKnown: false });
+  const rules = fc.record({
+    anyIsMedia: fc.boolean(),
+    calleeKnown: fc.boolean(),
+    mode: fc.constantFrom(...LEARNING_MODES),
+    rebinding: fc.boolean(),
+    isOwn: fc.constantFrom(() => false, (_hostname: string, port: number) => port === 6001),
+  });
+  fc.assert(fc.property(fc.array(event, { maxLength: 60 }), rules, (events, options) => {
+    const { caller, arrive, sockets } = legs(options);
     let nowMs = 0;
     let arrived = 0;
     for (const [what, bytes, [hostname, port]] of events) {
       if (what === "relearn") caller.relearn(nowMs);
       else if (what === "forget") caller.forget();
       else if (what === "signalled") caller.setSignalled(hostname, port, port === 6000, STRANGER);
-      else if (what === "wait") nowMs += SILENT_MS;
+      else if (what === "wait") nowMs += SILENT_MS / 2;
       else {
         assert(verdicts.includes(arrive(bytes, hostname, port, nowMs) as Verdict));
         assertEquals(counted(caller), ++arrived);

@@ -19,6 +19,7 @@ import { decodeRemove, decodeUpdate, type Remove, type Update } from "../src/con
 import { ControlSyntaxError } from "../src/control/errors.ts";
 import { serializePorts } from "../src/control/relay_reply.ts";
 import type { Headers } from "../src/control/headers.ts";
+import type { LearningMode } from "../src/control/learning_mode.ts";
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";
@@ -36,6 +37,10 @@ export interface RelayOptions {
   /** As in the configuration, `start:end`. */
   readonly portRange: string;
   readonly timeouts: StreamTimeouts;
+  /** How addresses are learnt in calls whose SIP server does not say. */
+  readonly learning: LearningMode;
+  /** Whether a NAT's new mapping is followed without signalling. */
+  readonly rebinding: boolean;
   isRoutable(address: string): boolean;
 }
 
@@ -136,6 +141,11 @@ export class Relay {
     const environment = {
       ports: this.#ports,
       timeouts: this.#options.timeouts,
+      learning: {
+        mode: update.learning ?? this.#options.learning,
+        rebinding: this.#options.rebinding,
+        isOwn: (hostname: string, port: number) => this.#isOwn(hostname, port),
+      },
       isRoutable: this.#options.isRoutable,
       learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
         if (leg.component === "rtp") log.info(() => `${how} the address of the ${party}, ${leg.remote}: ${stream}`);
@@ -145,6 +155,14 @@ export class Relay {
       },
     };
     return new Session(environment, log, dispatcher, update, nowMs);
+  }
+
+  /** Whether an address is one of our media ports. */
+  #isOwn(hostname: string, port: number): boolean {
+    const { relayIp, advertisedIp, portRange } = this.#options;
+    if (hostname !== relayIp && hostname !== advertisedIp) return false;
+    const [first, end] = portRange.split(":").map(Number);
+    return port >= first! && port < end!;
   }
 
   #add(session: Session, log: Logger): void {

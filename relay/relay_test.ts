@@ -142,7 +142,7 @@ Deno.test("Relay.handle() answers remove with the statistics: the keys in the or
   const host = new RelayHost({}, new FakeClock(10_000));
   update(host, { dialogId: "10:20", userAgent: "Test UA/1.0 (caller)" });
   host.clock.advance(2000);
-  update(host, { ...ANSWER, userAgent: "TestUAS/2.0 (callee)" });
+  update(host, { ...ANSWER, userAgent: "TestUAS/2.0 (callee)", signalingIp: "203.0.113.2" });
   host.clock.advance(500);
   host.arrive(40000, "192.0.2.1:6000");
   host.arrive(40001, "192.0.2.1:6001", rtcp());
@@ -181,7 +181,15 @@ Deno.test("Relay.handle() answers remove with the statistics: the keys in the or
         callee_local: "192.0.2.100:40002",
         caller_remote: "192.0.2.1:6000",
         callee_remote: "203.0.113.2:7100",
-        dropped: { not_media: 0, wrong_source: 1, obsolete_source: 0, no_destination: 0 },
+        dropped: {
+          not_media: 0,
+          wrong_source: 1,
+          obsolete_source: 0,
+          unvouched_source: 0,
+          undecided: 0,
+          loop: 0,
+          no_destination: 0,
+        },
       }],
       dialog_id: "10:20",
     }),

@@ -67,6 +67,9 @@ function dropped(legs: readonly Leg[]): Record<string, number> {
     not_media: sum(legs, (leg) => leg.notMedia),
     wrong_source: sum(legs, (leg) => leg.wrongSource),
     obsolete_source: sum(legs, (leg) => leg.obsoleteSource),
+    unvouched_source: sum(legs, (leg) => leg.unvouchedSource),
+    undecided: sum(legs, (leg) => leg.undecided),
+    loop: sum(legs, (leg) => leg.loop),
     no_destination: sum(legs, (leg) => leg.noDestination),
   };
 }

@@ -19,7 +19,7 @@
  */
 import type { MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
-import type { LearntHow } from "./learning.ts";
+import type { LearningRules, LearntHow } from "./learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair, PortPool } from "./port_pool.ts";
 
@@ -35,6 +35,7 @@ export interface StreamTimeouts {
 export interface StreamEnvironment {
   readonly ports: PortPool;
   readonly timeouts: StreamTimeouts;
+  readonly learning: LearningRules;
   /** Whether media may be sent to an address from an SDP before anything came from there. */
   isRoutable(address: string): boolean;
   /** A party's address became known, or another one; for the log. */
@@ -125,11 +126,12 @@ export class Stream implements LegOwner {
   }
 
   #createSide(pair: PortPair): Side {
+    const { learning } = this.#env;
     const anyIsMedia = this.type === "image"; // UDPTL has no header to know it by (ITU-T T.38 §9)
     const side = {
       pair,
-      rtp: new Leg("rtp", this, pair.rtp, anyIsMedia),
-      rtcp: new Leg("rtcp", this, pair.rtcp, anyIsMedia),
+      rtp: new Leg("rtp", this, pair.rtp, learning, anyIsMedia),
+      rtcp: new Leg("rtcp", this, pair.rtcp, learning, anyIsMedia),
     };
     pair.rtp.attach(side.rtp);
     pair.rtcp.attach(side.rtcp);
@@ -218,7 +220,7 @@ export class Stream implements LegOwner {
   learnt(leg: Leg, how: LearntHow, nowMs: number): void {
     const party = this.legs("caller").includes(leg) ? "caller" : "callee";
     this.firstMediaAtMs = Math.min(this.firstMediaAtMs, nowMs);
-    if (how === "rebound" && leg.component === "rtp") this.#sides![party].rtcp.forget(); // RTCP moves with its RTP
+    if (leg.component === "rtp") this.#sides![party].rtcp.followRtp(leg, how);
     this.#env.learnt(this, party, leg, how);
   }
 

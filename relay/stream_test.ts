@@ -58,6 +58,7 @@ Deno.test("Stream sends RTP and RTCP to the next port of the SDP's address (RFC 
 
 Deno.test("Stream.toString() shows both parties, what was learnt of them, and the ports between", () => {
   const { stream: made, env } = stream({ offer: `audio:${CALLER}:sendonly:ice=yes` });
+  made.update("caller", signalled(`audio:${CALLER}:sendonly:ice=yes`, "203.0.113.1"), 0);
   env.send(made, "caller", "203.0.113.1:6500", 0);
   assertEquals(
     `${made}`,
@@ -277,6 +278,7 @@ Deno.test("Stream.deadline() of a disabled stream is that of a hold, once it is 
 
 Deno.test("Stream lets the party's RTCP follow when a NAT has moved its RTP (PROTOCOL §6.10)", () => {
   const { stream: made, env } = stream();
+  made.update("caller", signalled(`audio:${CALLER}`, "203.0.113.5"), 0);
   env.send(made, "caller", "203.0.113.5:5000", 0, rtp({ sequenceNumber: 1 }));
   env.send(made, "caller", "203.0.113.5:5001", 0, rtcp(), 1);
   env.send(made, "caller", "203.0.113.5:5900", 1000, rtp({ sequenceNumber: 2 }));

@@ -3,9 +3,13 @@ import { RecordingLogger } from "../../tests/support/fakes.ts";
 import { freeUdpBlock } from "../../tests/peers/support/ports.ts";
 import { until } from "../../tests/peers/support/until.ts";
 import { rtp } from "../../tests/support/rtp_packets.ts";
+import type { LearningRules } from "../learning.ts";
 import { Leg } from "../leg.ts";
 import { type MediaSocket, PortInUseError } from "../port_pool.ts";
 import { type MediaSocketEnvironment, openMediaSocket } from "./media_socket.ts";
+
+/** Nothing is signalled here, so the phones must win by coming first. */
+const OPEN: LearningRules = { mode: "open", rebinding: true, isOwn: () => false };
 
 /** Two sockets of a relay, joined by legs, and a phone at each. */
 class Lab implements Disposable {
@@ -25,7 +29,7 @@ class Lab implements Disposable {
   constructor() {
     this.sockets = [0, 1].map((index) => openMediaSocket(this.env, this.firstPort + index));
     const owner = { learnt() {}, lost() {} };
-    this.legs = this.sockets.map((socket) => new Leg("rtp", owner, socket, false));
+    this.legs = this.sockets.map((socket) => new Leg("rtp", owner, socket, OPEN, false));
     this.legs[0]!.peer = this.legs[1]!;
     this.legs[1]!.peer = this.legs[0]!;
     this.sockets.forEach((socket, index) => socket.attach(this.legs[index]!));

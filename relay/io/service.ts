@@ -63,6 +63,8 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
       advertisedIp: settings.advertisedIp,
       portRange: `${firstPort}:${endPort}`,
       timeouts: settings,
+      learning: settings.learning,
+      rebinding: settings.rebinding,
       isRoutable: createRoutableTest(settings.routablePrivateRanges),
     },
     ports,

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertThrows } from "../deps/assert.ts";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "../deps/assert.ts";
 import { fc } from "../deps/fast_check.ts";
 import { type Config, ConfigError, defaultConfig, parseConfig, SECTIONS } from "./config.ts";
 
@@ -23,6 +23,8 @@ Deno.test("defaultConfig() has the documented defaults", () => {
       streamTimeoutMs: 90_000,
       onHoldTimeoutMs: 7_200_000,
       idleTimeoutMs: 180_000,
+      learning: "heuristic",
+      rebinding: true,
       dnsCheckIntervalMs: 60_000,
       keepaliveIntervalMs: 10_000,
       reconnectDelayMs: 10_000,
@@ -103,6 +105,7 @@ Deno.test("defaultConfig() has the documented defaults", () => {
       mediaRelayAvp: ["mp_media_relay", "media_relay"],
       iceCandidate: "none",
       iceCandidateAvp: ["mp_ice_candidate", "ice_candidate"],
+      learningAvp: ["mp_learning"],
     },
   });
 });
@@ -118,6 +121,8 @@ port_range = 50000:50010
 stream_timeout = 101
 on_hold_timeout = 102
 idle_timeout = 103
+learning = open
+rebinding = no
 dns_check_interval = 104
 keepalive_interval = 105
 reconnect_delay = 106
@@ -214,6 +219,8 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
     streamTimeoutMs: 101_000,
     onHoldTimeoutMs: 102_000,
     idleTimeoutMs: 103_000,
+    learning: "open",
+    rebinding: false,
     dnsCheckIntervalMs: 104_000,
     keepaliveIntervalMs: 105_000,
     reconnectDelayMs: 106_000,
@@ -300,6 +307,7 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
       mediaRelayAvp: ["relay"],
       iceCandidate: "low-priority",
       iceCandidateAvp: ["ice"],
+      learningAvp: ["mp_learning"],
     },
   });
 });
@@ -429,4 +437,10 @@ Deno.test("parseConfig() of any text gives a configuration or ConfigError with p
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("[Relay] learning is one of its words, rebinding a boolean; a mistake names the nearest", () => {
+  const { relay } = configOf("[Relay]\nlearning = STRICT\nrebinding = no\n");
+  assertEquals([relay.learning, relay.rebinding], ["strict", false]);
+  assertMatch(problemsOf("[Relay]\nlearning = heuristics\n")[0]!, /"heuristics" is not .*heuristic/);
 });

@@ -29,6 +29,8 @@ export interface MediaProxyConfig {
   readonly iceCandidate: IceCandidateChoice;
   /** Names of the variables with a call's own choice of candidate. */
   readonly iceCandidateAvp: readonly string[];
+  /** Names of the variables with the way in which the relay learns addresses in a call. */
+  readonly learningAvp: readonly string[];
 }
 
 export const MEDIAPROXY_SECTION = section(
@@ -40,6 +42,7 @@ export const MEDIAPROXY_SECTION = section(
     media_relay_avp: key("$avp(mp_media_relay), $avp(media_relay)", parseAvpNames),
     ice_candidate: key("none", parseIceCandidate),
     ice_candidate_avp: key("$avp(mp_ice_candidate), $avp(ice_candidate)", parseAvpNames),
+    learning_avp: key("$avp(mp_learning)", parseAvpNames),
   },
   (values): MediaProxyConfig => ({
     disabled: values.disable,
@@ -49,6 +52,7 @@ export const MEDIAPROXY_SECTION = section(
     mediaRelayAvp: values.media_relay_avp,
     iceCandidate: values.ice_candidate,
     iceCandidateAvp: values.ice_candidate_avp,
+    learningAvp: values.learning_avp,
   }),
 );
 

@@ -1,6 +1,7 @@
 /** `[Relay]`. @module */
 
-import type { LogLevel } from "../env/log.ts";
+import { LEARNING_MODES, type LearningMode } from "../control/learning_mode.ts";
+import { type LogLevel, quoted } from "../env/log.ts";
 import type { Passport } from "../tls/passport.ts";
 import { parsePassport } from "../tls/passport.ts";
 import {
@@ -12,8 +13,16 @@ import {
   parsePortRange,
   type PortRange,
 } from "./addresses.ts";
+import { suggestion } from "./nearest.ts";
 import { key, section } from "./section.ts";
-import { type LogFormat, parseLogFormat, parseLogLevel, parseSeconds, parseSecondsOrZero } from "./values.ts";
+import {
+  type LogFormat,
+  parseBoolean,
+  parseLogFormat,
+  parseLogLevel,
+  parseSeconds,
+  parseSecondsOrZero,
+} from "./values.ts";
 
 /** The port on which a dispatcher waits for relays. */
 export const DISPATCHER_PORT = 25060;
@@ -36,6 +45,10 @@ export interface RelayConfig {
   readonly onHoldTimeoutMs: number;
   /** A stream that falls silent ends after this time; at least 1000. */
   readonly idleTimeoutMs: number;
+  /** How the addresses of parties are learnt, unless a call has a mode of its own. */
+  readonly learning: LearningMode;
+  /** Whether a NAT's new mapping is followed without signalling. */
+  readonly rebinding: boolean;
   /** Between two look-ups of the dispatchers' names; at least 1000. */
   readonly dnsCheckIntervalMs: number;
   /** Between two pings; at least 1000. */
@@ -64,6 +77,8 @@ export const RELAY_SECTION = section(
     stream_timeout: key("90", parseSeconds),
     on_hold_timeout: key("7200", parseSeconds),
     idle_timeout: key("180", parseSeconds),
+    learning: key("heuristic", parseLearningMode),
+    rebinding: key("yes", parseBoolean),
     dns_check_interval: key("60", parseSeconds),
     keepalive_interval: key("10", parseSeconds),
     reconnect_delay: key("10", parseSeconds),
@@ -82,6 +97,8 @@ export const RELAY_SECTION = section(
     streamTimeoutMs: values.stream_timeout,
     onHoldTimeoutMs: values.on_hold_timeout,
     idleTimeoutMs: values.idle_timeout,
+    learning: values.learning,
+    rebinding: values.rebinding,
     dnsCheckIntervalMs: values.dns_check_interval,
     keepaliveIntervalMs: values.keepalive_interval,
     reconnectDelayMs: values.reconnect_delay,
@@ -101,3 +118,11 @@ export const RELAY_SECTION = section(
     ]),
   },
 );
+
+function parseLearningMode(text: string): LearningMode {
+  const mode = LEARNING_MODES.find((known) => known === text.toLowerCase());
+  if (mode === undefined) {
+    throw new SyntaxError(`${quoted(text)} is not heuristic, strict or open${suggestion(text, LEARNING_MODES)}`);
+  }
+  return mode;
+}

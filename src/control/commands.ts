@@ -2,6 +2,7 @@
 import { ControlSyntaxError } from "./errors.ts";
 import { type MediaDescription, parseMediaHeader } from "./media_header.ts";
 import type { Headers } from "./headers.ts";
+import { LEARNING_MODES, type LearningMode } from "./learning_mode.ts";
 import { parseSignalingIp, type SignalingIp } from "./signaling_ip.ts";
 
 /** An SDP offer or answer, or the news that a call was answered without SDP. */
@@ -22,6 +23,8 @@ export interface Update {
   readonly signalingIp: SignalingIp | undefined;
   /** `undefined` if the message carried no SDP with a stream that a relay can carry. */
   readonly media: readonly MediaDescription[] | undefined;
+  /** Addition: how the relay is to learn addresses in this call; `undefined`: as it is configured. */
+  readonly learning: LearningMode | undefined;
 }
 
 /** The end of a call, or of one branch of it. */
@@ -45,6 +48,11 @@ export function decodeUpdate(headers: Headers): Update {
   const cseq = /^\d{1,10}$/.test(cseqText) ? Number(cseqText) : Infinity;
   if (cseq > MAX_CSEQ) throw bad("cseq", cseqText, "a number below 2^32");
   const media = headers.get("media");
+  const learningText = headers.get("learning");
+  const learning = LEARNING_MODES.find((mode) => mode === learningText);
+  if (learningText !== undefined && learning === undefined) {
+    throw bad("learning", learningText, LEARNING_MODES.join(", ")); // a typing error must not make a call less safe
+  }
   const signalingIp = headers.get("signaling_ip");
   return {
     type,
@@ -58,6 +66,7 @@ export function decodeUpdate(headers: Headers): Update {
     dialogId: headers.get("dialog_id"),
     signalingIp: signalingIp === undefined ? undefined : parseSignalingIp(signalingIp),
     media: media === undefined ? undefined : parseMediaHeader(media),
+    learning,
   };
 }
 

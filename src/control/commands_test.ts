@@ -25,6 +25,7 @@ Deno.test("decodeUpdate() reads every header (PROTOCOL 1)", () => {
     signaling_ip: "192.0.2.1_192.0.2.2",
     media_relay: "192.0.2.3",
     media: "audio:127.0.0.1:7000:sendrecv:ice=no",
+    learning: "strict",
   }));
   assertEquals(update, {
     type: "reply",
@@ -38,6 +39,7 @@ Deno.test("decodeUpdate() reads every header (PROTOCOL 1)", () => {
     dialogId: "763:2543",
     signalingIp: { source: "192.0.2.1", destination: "192.0.2.2" },
     media: [{ type: "audio", address: "127.0.0.1", port: 7000, direction: "sendrecv", ice: false }],
+    learning: "strict",
   });
 });
 
@@ -54,6 +56,7 @@ Deno.test("decodeUpdate() needs only what names the call and orders its messages
     dialogId: undefined,
     signalingIp: undefined,
     media: undefined,
+    learning: undefined,
   });
 });
 
@@ -76,6 +79,7 @@ Deno.test("decodeUpdate() refuses values that mean nothing (events_protocol, bad
     { cseq: "99999999999" },
     { signaling_ip: "5" },
     { media: "foo:bar" },
+    { learning: "stricd" },
   ];
   for (const fields of wrong) {
     assertThrows(() => decodeUpdate(headers({ ...NEEDED, ...fields })), ControlSyntaxError, Object.values(fields)[0]);

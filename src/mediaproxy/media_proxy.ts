@@ -148,6 +148,7 @@ export class MediaProxy {
       userAgent: message.header("user-agent") || message.header("server") || UNKNOWN_AGENT,
       signalingIp: valueOf(avps, this.#settings.signalingIpAvp) || sourceAddress,
       mediaRelay: valueOf(avps, this.#settings.mediaRelayAvp),
+      learning: valueOf(avps, this.#settings.learningAvp),
       media: description?.supportedStreams,
     });
   }

@@ -24,6 +24,8 @@ export interface UpdateFacts {
   readonly userAgent: string;
   readonly signalingIp: string;
   readonly mediaRelay: string;
+  /** How the relay is to learn addresses in this call; an addition, which other relays ignore. */
+  readonly learning: string;
   /** `undefined` if the message has no SDP: the call was answered without. */
   readonly media: readonly MediaDescription[] | undefined;
 }
@@ -60,6 +62,7 @@ export function serializeUpdate(facts: UpdateFacts): string {
     ["media_relay", facts.mediaRelay],
   ];
   if (facts.media !== undefined) headers.push(["media", serializeMediaHeader(facts.media)]);
+  if (facts.learning !== "") headers.push(["learning", facts.learning]);
   return serialize("update", headers);
 }
 

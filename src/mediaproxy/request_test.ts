@@ -17,6 +17,7 @@ const FACTS: UpdateFacts = {
   userAgent: "Test UA/1.0 (caller)",
   signalingIp: "127.0.0.1",
   mediaRelay: "",
+  learning: "",
   media: [{ type: "audio", address: "127.0.0.1", port: 6000, direction: "sendrecv", ice: false }],
 };
 
@@ -109,4 +110,9 @@ Deno.test("serializeUpdate() is read by the dispatcher as it was meant, whatever
     const update = decodeUpdate(request.headers);
     assertEquals([update.callId, update.fromTag, update.toTag, update.userAgent], [callId, fromTag, toTag, userAgent]);
   }));
+});
+
+Deno.test("serializeUpdate() adds how the relay is to learn addresses, if the script says so", () => {
+  assertEquals(headerOf(serializeUpdate({ ...FACTS, learning: "strict" }), "learning"), "strict");
+  assertEquals(headerOf(serializeUpdate(FACTS), "learning"), undefined);
 });

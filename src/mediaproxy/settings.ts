@@ -12,6 +12,8 @@ export interface MediaProxySettings {
   readonly mediaRelayAvp: readonly string[];
   /** Names of the AVPs that may hold what comes before `iceCandidate`. */
   readonly iceCandidateAvp: readonly string[];
+  /** Names of the AVPs that may hold how the relay learns addresses in this call (`heuristic`, `strict`, `open`). */
+  readonly learningAvp: readonly string[];
   /** Which candidate is added to streams that use ICE. */
   readonly iceCandidate: IceCandidate;
 }
@@ -22,6 +24,7 @@ export const DEFAULT_SETTINGS: MediaProxySettings = {
   signalingIpAvp: ["mp_signaling_ip", "signaling_ip"],
   mediaRelayAvp: ["mp_media_relay", "media_relay"],
   iceCandidateAvp: ["mp_ice_candidate", "ice_candidate"],
+  learningAvp: ["mp_learning"],
   iceCandidate: "none",
 };
 

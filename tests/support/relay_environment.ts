@@ -1,4 +1,5 @@
 /** What streams and sessions need around them: ports in memory, time limits, a log. @module */
+import type { LearningRules } from "../../relay/learning.ts";
 import { PortPool } from "../../relay/port_pool.ts";
 import type { Party, Stream, StreamEnvironment, StreamTimeouts } from "../../relay/stream.ts";
 import { FakeSockets } from "./fake_sockets.ts";
@@ -12,6 +13,7 @@ export class RelayEnvironment implements StreamEnvironment {
   readonly sockets = new FakeSockets();
   readonly log = new RecordingLogger();
   readonly timeouts = TIMEOUTS;
+  readonly learning: LearningRules = { mode: "heuristic", rebinding: true, isOwn: () => false };
   readonly ports: PortPool;
   /** Who was learnt how, in order: `caller rtp learnt 192.0.2.1:6000`. */
   readonly events: string[] = [];

@@ -39,6 +39,8 @@ export class RelayHost {
       advertisedIp: undefined,
       portRange: `${firstPort}:${endPort}`,
       timeouts: TIMEOUTS,
+      learning: "heuristic",
+      rebinding: true,
       isRoutable: () => true,
       ...rest,
     };
