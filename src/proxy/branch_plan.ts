@@ -1,7 +1,7 @@
 /** The copy of a request that goes to one destination (RFC 3261 §16.6). @module */
 import { parseNameAddr } from "../sip/name_addr.ts";
 import type { SipRequest } from "../sip/message.ts";
-import { parseSipUri, type SipUri } from "../sip/uri.ts";
+import { parseSipUri, serializeSipUri, type SipUri } from "../sip/uri.ts";
 import { firstRoute } from "./own_address.ts";
 import type { Destination } from "./script.ts";
 
@@ -13,11 +13,24 @@ const ADDED_BYTES = 300;
 /** Copies `request` for `destination`: Request-URI, Max-Forwards, Path, and what a strict router wants (steps 1 to 6). */
 export function copyFor(request: SipRequest, destination: Destination, maxForwards: number): SipRequest {
   const copy = request.clone();
-  if (destination.uri !== copy.requestUri) copy.setRequestUri(destination.uri);
+  const uri = asRequestUri(destination.uri);
+  if (uri !== copy.requestUri) copy.setRequestUri(uri);
   const hops = copy.header("max-forwards");
   copy.setHeader("max-forwards", String(hops === undefined ? maxForwards : Number(hops) - 1));
   for (const route of destination.path?.toReversed() ?? []) copy.prependHeader("route", route);
   return copy;
+}
+
+/**
+ * A URI as a Request-URI: without the headers and the method that it may have as a Contact (RFC 3261 §16.6 step 2,
+ * §19.1.1), and without the colon too many that RFC 5118 §4.10 is about.
+ */
+function asRequestUri(text: string): string {
+  if (!/\?|:::|;method=/i.test(text) || !/^sips?:/i.test(text)) return text;
+  const uri = parseSipUri(text);
+  const params = uri.params.clone();
+  params.delete("method");
+  return serializeSipUri({ ...uri, params, headers: "" });
 }
 
 /**

@@ -16,8 +16,8 @@ export function refuse(request: SipRequest): SipResponse | undefined {
 function refuseScheme(request: SipRequest): SipResponse | undefined {
   if (/^tel:/i.test(request.requestUri)) return undefined; // a script may know what to do with a number (RFC 3966)
   try {
-    void request.uri;
-    return undefined;
+    // They would become headers of whoever sends to this URI; a Request-URI has none (RFC 3261 §19.1.1).
+    return request.uri.headers === "" ? undefined : createResponse(request, 400, "Headers In Request-URI");
   } catch (error) {
     if (!(error instanceof SipSyntaxError)) throw error;
     return createResponse(request, error.statusHint);

@@ -19,6 +19,11 @@ Deno.test("refuse() answers a scheme that is not SIP's with 416, and leaves tel 
   assertEquals(refuse(request("tel:+31201234567")), undefined);
 });
 
+Deno.test("refuse() answers headers in the Request-URI with 400 (RFC 3261 §19.1.1, RFC 4475 §3.1.2.11)", () => {
+  assertEquals(refuse(request("sip:bob@example.com?Route=%3Csip:example.com%3E"))?.status, 400);
+  assertEquals(refuse(request("sip:bob?a@example.com")), undefined); // that question mark is the user's
+});
+
 Deno.test("refuse() answers 483 when no hop is left (§16.3 step 3)", () => {
   const last = request();
   last.setHeader("max-forwards", "0");

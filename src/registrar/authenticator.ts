@@ -133,10 +133,11 @@ export class Authenticator {
     return verdict;
   }
 
-  /** The credentials for our realm; others are for other servers on the way (RFC 3261 §22.3). */
+  /** The credentials for our realm; others, and other schemes, are for other servers on the way (RFC 3261 §22.3). */
   #findOurs(values: readonly string[]): DigestCredentials | "missing" | "wrongRealm" | "malformed" {
     let failure: "missing" | "wrongRealm" | "malformed" = "missing";
     for (const value of values.slice(0, MAX_CREDENTIALS)) {
+      if (!/^digest\b/i.test(value)) continue;
       try {
         const credentials = parseDigestCredentials(value);
         if (credentials.realm === this.#options.realm) return credentials;

@@ -88,7 +88,8 @@ Deno.test("Authenticator.verify says why it lets nobody in", () => {
   const other = changed(good, { realm: "other.example" });
   assertEquals(lab.result({ ...good, credentials: [] }, 0), "missing");
   assertEquals(lab.result(other, 0), "wrongRealm");
-  assertEquals(lab.result({ ...good, credentials: ["Basic YTpi"] }, 0), "malformed");
+  assertEquals(lab.result({ ...good, credentials: ["Digest nothing"] }, 0), "malformed");
+  assertEquals(lab.result({ ...good, credentials: ["Basic YTpi"] }, 0), "missing"); // it is another server's affair
   assertEquals(lab.result({ ...good, method: "INVITE" }, 0), "wrongPassword");
   assertEquals(lab.attempt("alice", "Wonder", 0), "wrongPassword");
   assertEquals(lab.attempt("mallory", "", 0), "unknownUser");

@@ -301,9 +301,18 @@ const ECHOED = new Set(["via", "from", "to", "call-id", "cseq"]);
 export function createResponse(request: SipRequest, status: number, reason?: string, toTag?: string): SipResponse {
   const fields = request.fields.filter(({ name }) => ECHOED.has(name) || (status === 100 && name === "timestamp"));
   const response = new SipResponse(status, reason ?? reasonPhrase(status), fields);
-  if (toTag !== undefined && status > 100 && request.toTag === "") {
+  if (toTag !== undefined && status > 100 && lacksToTag(request)) {
     response.setHeader("to", `${request.header("to")};tag=${toTag}`);
   }
   response.setHeader("content-length", "0");
   return response;
+}
+
+/** A To that cannot be read goes back as it came. */
+function lacksToTag(request: SipRequest): boolean {
+  try {
+    return request.toTag === "";
+  } catch {
+    return false;
+  }
 }

@@ -1,6 +1,7 @@
 /** Octets to a message: the one place where a peer's message is judged (RFC 3261 §7, §16.3). @module */
 import { shown, SipSyntaxError } from "./errors.ts";
 import { HeaderField, parseHeaderField } from "./header_field.ts";
+import { splitList } from "./lists.ts";
 import { type SipMessage, SipRequest, SipResponse } from "./message.ts";
 
 /** A request that cannot be used, but can be answered with `statusHint`. */
@@ -21,7 +22,10 @@ const MAX_HEADERS = 512;
 
 const REQUEST_LINE = /^([!%'*+\-.0-9A-Z_`a-z~]+) ([^\s<>"]+) SIP\/(\d+)\.(\d+)$/i;
 const STATUS_LINE = /^SIP\/2\.0 (\d{3})(?: ([^\r\n]*))?$/i;
-/** CR and LF only as a pair, no other control characters: what one server reads as a line's end, the next must too. */
+/**
+ * CR and LF only as a pair, no other control characters but those that a backslash escapes (RFC 3261 §25.1, quoted-pair):
+ * what one server reads as a line's end, the next must too.
+ */
 // deno-lint-ignore no-control-regex -- control characters are what it is about
 const STRAY_CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
 /** Those that every message has, once (RFC 3261 §8.1.1, §20). */
@@ -46,7 +50,7 @@ export function parseMessage(octets: string): SipMessage {
   const fields = lineEnd < 0 ? [] : parseFields(head, lineEnd + 2, faults);
   const message = parseStartLine(startLine, fields, faults);
   if (headEnd < 0) faults.push(new SipSyntaxError("Cannot parse the message: no empty line ends its head"));
-  if (STRAY_CONTROL.test(head)) {
+  if (STRAY_CONTROL.test(head) && STRAY_CONTROL.test(head.replace(/\\[^\r\n]/g, ""))) {
     faults.push(new SipSyntaxError("Cannot parse the message: control characters in its head"));
   }
   check(message, faults);
@@ -98,14 +102,19 @@ function parseStartLine(line: string, fields: HeaderField[], faults: SipSyntaxEr
   return new SipRequest(method, "sip:invalid", fields);
 }
 
-/** What every message needs, and nothing twice that may stand once. */
+/** What every message needs, nothing twice that may stand once, and Vias that no server reads in another way. */
 function check(message: SipMessage, faults: SipSyntaxError[]): void {
   for (const name of NEEDED) {
     if (!message.hasHeader(name)) faults.push(new SipSyntaxError(`Cannot use the message: it has no ${name} header`));
   }
   let seen = "";
-  for (const { name, value } of message.fields) {
+  for (const field of message.fields) {
+    const { name } = field;
+    if (name === "via" && field.text.includes(",") && isBroken(splitList(field.value))) {
+      faults.push(new SipSyntaxError(`Cannot parse ${shown(field.value)} as Vias`));
+    }
     if (!SINGLE.has(name)) continue;
+    const { value } = field;
     if (seen.includes(`${name} `)) faults.push(new SipSyntaxError(`Cannot use the message: ${name} stands twice`));
     seen += `${name} `;
     const maximum = NUMBERS[name];
@@ -128,6 +137,11 @@ function check(message: SipMessage, faults: SipSyntaxError[]): void {
   }
 }
 
+/** Nothing or a parameter where a value should be: another server would count other Vias than we do. */
+function isBroken(vias: readonly string[]): boolean {
+  return vias.some((via) => via === "" || via.startsWith(";"));
+}
+
 function attachBody(message: SipMessage, body: string, faults: SipSyntaxError[]): void {
   const lengthText = message.header("content-length");
   const length = lengthText !== undefined && /^\d{1,10}$/.test(lengthText) ? Number(lengthText) : body.length;
@@ -137,11 +151,11 @@ function attachBody(message: SipMessage, body: string, faults: SipSyntaxError[])
   message.attachBody(body.slice(0, length));
 }
 
-/** A request is answered if Via, From, To, Call-ID and CSeq are good enough to be sent back, and it is no ACK. */
+/** A request is answered, with what came of it, if its topmost Via says where to, and it is no ACK. */
 function verdict(message: SipMessage, fault: SipSyntaxError): SipSyntaxError {
   if (!(message instanceof SipRequest) || message.method === "ACK") return fault;
   try {
-    void message.topVia, message.to, message.from, message.cseq, message.callId;
+    void message.topVia;
   } catch {
     return fault;
   }

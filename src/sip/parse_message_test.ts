@@ -99,6 +99,14 @@ for (
       400,
     ],
     ["a header without a name", (text: string) => text.replace("X-Unknown", ""), 400],
+    ["a control character", (text: string) => text.replace("kept", "\0"), 400],
+    ["a control character after an escaped backslash", (text: string) => text.replace("kept", '"\\\\\0"'), 400],
+    ["an escaped line feed", (text: string) => text.replace("kept", '"\\\n"'), 400],
+    ["a Via of nothing (RFC 4475 §3.1.2.1)", (text: string) => text.replace("z9hG4bK1", "z9hG4bK1,"), 400],
+    ["a Via of parameters (RFC 4475 §3.1.2.1)", (text: string) => text.replace("z9hG4bK1", "z9hG4bK1,;a"), 400],
+    ["a CSeq beyond 32 bits (§3.1.2.4)", (text: string) => text.replace("CSeq: 1", "CSeq: 4294967296"), 400],
+    ["a To that cannot be read (§3.1.2.6)", (text: string) => text.replace("To: <", 'To: "Bob <'), 400],
+    ["a request without To (§3.3.1)", (text: string) => text.replace(/To:.*\r\n/, ""), 400],
   ] as const
 ) {
   Deno.test(`parseMessage() refuses ${what} so that it can be answered ${status}`, () => {
@@ -112,7 +120,7 @@ for (
   const [what, text] of [
     ["nothing", ""],
     ["text that is not SIP", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"],
-    ["a request without Via (RFC 4475 §3.3.1)", PLAIN.replace(/Via.*\r\n/, "")],
+    ["a request without Via", PLAIN.replace(/Via.*\r\n/, "")],
     ["a status above 699 (§3.1.2.19)", PLAIN.replace(/^.*\r\n/, "SIP/2.0 4294967301 better not break\r\n")],
   ] as const
 ) {
@@ -121,6 +129,20 @@ for (
     assert(!(error instanceof BadRequestError));
   });
 }
+
+Deno.test("parseMessage() takes what is escaped in a quoted string, whatever it is (RFC 3261 §25.1)", () => {
+  const text = PLAIN.replace("<alice", '"a\\\0\\\x7f\\\\\\"" <alice').replace("z9hG4bK1", 'z9hG4bK1;x=", ,;"');
+  assertEquals(parseMessage(text).serialize(), text);
+});
+
+Deno.test("createResponse() sends a To back as it came if it cannot be read, or is not there", () => {
+  for (const [change, to] of [["To: <", 'To: "Bob <'], ["To: <sip:bob@example.com>\r\n", ""]] as const) {
+    const text = PLAIN.replace(change, to);
+    const { request } = assertThrows(() => parseMessage(text), BadRequestError) as BadRequestError;
+    const response = createResponse(request, 400, undefined, "t1");
+    assertEquals(response.header("to"), to === "" ? undefined : '"Bob <sip:bob@example.com>');
+  }
+});
 
 Deno.test("parseMessage() takes any octets, or throws SipSyntaxError", () => {
   const mutated = fc.tuple(fc.nat(PLAIN.length), fc.nat(40), fc.string({ unit: "binary", maxLength: 10 }));

@@ -58,10 +58,15 @@ export function parseHostPort(text: string, whole: string = text): { host: strin
   const [, hostText, portText] = HOST_PORT.exec(text) ?? [];
   if (hostText === undefined) throw bad(whole);
   const port = portText === undefined ? undefined : Number(portText);
-  const host = hostText.startsWith("[") ? canonicalAddress(hostText) : hostText.toLowerCase();
+  const host = hostText.startsWith("[") ? ipv6Reference(hostText) : hostText.toLowerCase();
   const isHost = host !== undefined && (hostText.startsWith("[") || HOST.test(host));
   if (!isHost || (port !== undefined && port > 65535)) throw bad(whole);
   return { host, port };
+}
+
+/** Interop: the grammar of RFC 3261 §25.1 makes three colons before an IPv4 address; two are meant (RFC 5118 §4.10). */
+function ipv6Reference(text: string): string | undefined {
+  return canonicalAddress(text) ?? canonicalAddress(text.replace(/:::(?=\d+\.)/, "::"));
 }
 
 function bad(text: string): SipSyntaxError {

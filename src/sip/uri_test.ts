@@ -18,6 +18,11 @@ for (
   });
 }
 
+Deno.test("parseSipUri() reads three colons before an IPv4 address as two, and no others (RFC 5118 §4.10)", () => {
+  assertEquals(parseSipUri("sip:a@[2001:db8:::192.0.2.1]").host, parseSipUri("sip:a@[2001:db8::192.0.2.1]").host);
+  assertThrows(() => parseSipUri("sip:a@[2001:db8:::1]"), SipSyntaxError);
+});
+
 Deno.test("parseSipUri() unescapes users when asked, and lowers hosts", () => {
   const uri = parseSipUri("SIP:j%40s0n@EXAMPLE.com");
   assertEquals([userOf(uri), uri.user, uri.host], ["j@s0n", "j%40s0n", "example.com"]);

@@ -1,19 +1,23 @@
 /** Via: which way a request came, and its answer goes (RFC 3261 §20.42). @module */
 import { shown, SipSyntaxError } from "./errors.ts";
 import { type Params, parseParams } from "./params.ts";
-import { parseHostPort, serializeHostPort } from "./uri.ts";
+import { parseHostPort } from "./uri.ts";
 
 export interface Via {
+  /** Its name and version: "SIP/2.0". Another one is for whoever looks at the request's version to refuse. */
+  readonly protocol: string;
   /** Upper case: UDP, TCP, TLS, WS, WSS ... */
   readonly transport: string;
   /** Of sent-by, lower case, IPv6 without brackets. */
   readonly host: string;
   readonly port: number | undefined;
+  /** Host and port as they came, without white space: who wrote them finds his responses by them (§18.1.2). */
+  readonly sentBy: string;
   /** branch, received, rport, maddr, ttl ... */
   readonly params: Params;
 }
 
-const PROTOCOL = /^SIP\s*\/\s*2\.0\s*\/\s*([!%'*+.0-9A-Z_`a-z~-]+)\s+/i;
+const PROTOCOL = /^(SIP)\s*\/\s*([!%'*+.0-9A-Z_`a-z~-]+)\s*\/\s*([!%'*+.0-9A-Z_`a-z~-]+)\s+/i;
 
 /**
  * Parses one value of a Via header.
@@ -28,7 +32,14 @@ export function parseVia(text: string): Via {
   const sentBy = text.slice(start, end).replace(/\s+/g, "");
   if (sentBy === "") throw bad(text);
   const { host, port } = parseHostPort(sentBy, text);
-  return { transport: protocol[1]!.toUpperCase(), host, port, params: parseParams(text, end) };
+  return {
+    protocol: `${protocol[1]}/${protocol[2]}`,
+    transport: protocol[3]!.toUpperCase(),
+    host,
+    port,
+    sentBy,
+    params: parseParams(text, end),
+  };
 }
 
 function bad(text: string): SipSyntaxError {
@@ -36,6 +47,6 @@ function bad(text: string): SipSyntaxError {
 }
 
 /** One value of a Via header. */
-export function serializeVia({ transport, host, port, params }: Via): string {
-  return `SIP/2.0/${transport} ${serializeHostPort(host, port)}${params}`;
+export function serializeVia({ protocol, transport, sentBy, params }: Via): string {
+  return `${protocol}/${transport} ${sentBy}${params}`;
 }

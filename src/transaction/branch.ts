@@ -6,6 +6,11 @@ import { serializeVia } from "../sip/via.ts";
 /** With it begins every branch that is unique in space and time. */
 export const BRANCH_COOKIE = "z9hG4bK";
 
+/** Whether a branch names one transaction: the cookie alone does not (RFC 4475 §3.2.1). */
+export function isUnique(branch: string): boolean {
+  return branch.length > BRANCH_COOKIE.length && branch.startsWith(BRANCH_COOKIE);
+}
+
 const RANDOM_BYTES = 12;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
@@ -27,13 +32,13 @@ export function stableBranch(request: SipRequest): string {
 
 /**
  * 16 hexadecimal digits that are the same when the request comes again, and for the ACK of a final response to it that
- * is not a 2xx; no secret.
+ * is not a 2xx; no secret. Of the request only the topmost Via has to be readable.
  */
 export function requestHash(request: SipRequest): string {
   const branch = request.topVia.params.get("branch") ?? "";
-  if (branch.startsWith(BRANCH_COOKIE)) return hash64(`${branch} ${serializeSentBy(request)}`);
-  const { sequence } = request.cseq;
-  const ids = `${request.callId} ${sequence} ${request.fromTag} ${request.requestUri}`;
+  if (isUnique(branch)) return hash64(`${branch} ${serializeSentBy(request)}`);
+  const sequence = /^\d*/.exec(request.header("cseq") ?? "")![0];
+  const ids = `${request.header("call-id")} ${sequence} ${request.header("from")} ${request.requestUri}`;
   return hash64(`${serializeVia(request.topVia)} ${ids}`);
 }
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertNotEquals } from "../deps/assert.ts";
 import { seededRandom } from "../../tests/support/fakes.ts";
+import { SipRequest } from "../sip/message.ts";
 import { requestOf } from "../../tests/support/transaction_bench.ts";
 import { createBranch, requestHash, stableBranch } from "./branch.ts";
 
@@ -26,6 +27,12 @@ Deno.test("stableBranch() looks at more of the request of an RFC 2543 client (RF
   for (const other of [{ callId: "call-2" }, { cseq: 2 }, { requestUri: "sip:carol@example.com" }]) {
     assertNotEquals(stableBranch(requestOf("ACK", { ...old, ...other })), branch);
   }
+});
+
+Deno.test("requestHash() wants nothing of a request but its topmost Via", () => {
+  const broken = new SipRequest("INVITE", "sip:bob@example.com");
+  broken.setHeader("via", "SIP/2.0/UDP 192.0.2.2");
+  assertMatch(requestHash(broken), /^[0-9a-f]{16}$/);
 });
 
 Deno.test("requestHash() is the same for the ACK of a response that is not a 2xx (RFC 3261 §17.1.1.3)", () => {

@@ -1,7 +1,7 @@
 /** What tells transactions apart (RFC 3261 §17.1.3, §17.2.3). @module */
 import type { SipRequest } from "../sip/message.ts";
 import { serializeVia } from "../sip/via.ts";
-import { BRANCH_COOKIE } from "./branch.ts";
+import { isUnique } from "./branch.ts";
 
 /**
  * The key of a client transaction: a CANCEL has the branch of what it cancels. Besides, the method in CSeq must be the
@@ -20,7 +20,7 @@ export function serverKey(request: SipRequest): string {
   const via = request.topVia;
   const branch = via.params.get("branch") ?? "";
   // sent-by keeps apart what two peers name alike, by chance or on purpose
-  if (branch.startsWith(BRANCH_COOKIE)) return `${method} ${branch} ${via.host}:${via.port ?? ""}`;
+  if (isUnique(branch)) return `${method} ${branch} ${via.host}:${via.port ?? ""}`;
   return `${method} ${serializeVia(via)} ${rfc2543Ids(request, method)}`;
 }
 

@@ -22,7 +22,12 @@ Deno.test("serverKey() finds the INVITE for its ACK and its CANCEL (RFC 3261 §1
   assertNotEquals(serverKey(requestOf("CANCEL")), INVITE_KEY);
 });
 
-for (const [name, via] of [["no branch", ""], ["a branch without the cookie", ";branch=1"]] as const) {
+for (
+  const [name, via] of [["no branch", ""], ["a branch without the cookie", ";branch=1"], [
+    "a branch that is the cookie alone (RFC 4475 §3.2.1)",
+    ";branch=z9hG4bK",
+  ]] as const
+) {
   const old = (fields: RequestFields = {}): RequestFields => ({ via: `SIP/2.0/UDP 192.0.2.2:5060${via}`, ...fields });
   const key = serverKey(requestOf("INVITE", old()));
 

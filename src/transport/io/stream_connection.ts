@@ -2,7 +2,8 @@
 import { encodeOctets } from "../../sip/octets.ts";
 import { BadRequestError, parseMessage } from "../../sip/parse_message.ts";
 import { SipSyntaxError } from "../../sip/errors.ts";
-import { type FramedItem, StreamFramer } from "../../sip/stream_framer.ts";
+import { SipRequest } from "../../sip/message.ts";
+import { type FramedFault, type FramedItem, StreamFramer } from "../../sip/stream_framer.ts";
 import type { Flow } from "../flow.ts";
 import { deliver, type TransportContext } from "../handler.ts";
 import type { ByteStream } from "./byte_stream.ts";
@@ -62,15 +63,15 @@ export class StreamConnection implements Connection {
         this.#context.counters.keepalives++;
         return this.send(PONG, () => {});
       case "fault":
-        this.#fault(item.reason, item.head);
+        this.#fault(item);
     }
   }
 
   /** Where one message ends wrongly, nobody knows where the next begins: it is answered if it can be, and that is all. */
-  #fault(reason: string, head: string): void {
+  #fault(fault: FramedFault): void {
     this.#context.counters.malformed++;
-    this.#context.handler.malformed(faultOf(head) ?? new SipSyntaxError(reason), this.flow);
-    this.close(reason);
+    this.#context.handler.malformed(errorOf(fault), this.flow);
+    this.close(fault.reason);
   }
 
   send(octets: string, failed: (reason: string) => void): void {
@@ -133,12 +134,15 @@ export class StreamConnection implements Connection {
   }
 }
 
-/** What a head with a wrong Content-Length can be answered by. */
-function faultOf(head: string): SipSyntaxError | undefined {
+/** The fault as an error: one that can be answered if its head is a request's. */
+function errorOf({ reason, statusHint, head }: FramedFault): SipSyntaxError {
   try {
-    parseMessage(head);
-    return undefined;
-  } catch (error) {
-    return error instanceof BadRequestError ? error : undefined;
+    const message = parseMessage(head);
+    if (message instanceof SipRequest && message.method !== "ACK") {
+      return new BadRequestError(reason, statusHint, message);
+    }
+  } catch (error) { // the head alone lacks its body, and what is wrong with it is another matter
+    if (error instanceof BadRequestError) return new BadRequestError(reason, statusHint, error.request);
   }
+  return new SipSyntaxError(reason, statusHint);
 }
