@@ -23,7 +23,8 @@ const MAX_HELD_PACKETS = 32;
 /** Older ones are of no use: a burst of them would only fill the other party's jitter buffer. */
 const MAX_HELD_MS = 250;
 
-interface Held {
+/** A packet that waits, and when it came. */
+export interface Held {
   readonly packet: Uint8Array;
   readonly atMs: number;
 }
@@ -72,8 +73,8 @@ class Candidate {
       (this.rtpPackets > 0 ? this.rtpPackets >= MIN_RTP_PACKETS : this.packets >= MIN_OTHER_PACKETS);
   }
 
-  heldSince(atMs: number): Uint8Array[] {
-    return this.#held.filter((held) => held.atMs >= atMs).map(({ packet }) => packet);
+  heldSince(atMs: number): Held[] {
+    return this.#held.filter((held) => held.atMs >= atMs);
   }
 }
 
@@ -105,10 +106,10 @@ export class Candidates {
   }
 
   /** The packets kept of a source that are not too old; the rest is forgotten. */
-  take(hostname: string, port: number, nowMs: number): readonly Uint8Array[] {
-    const packets = this.#find(hostname, port)?.heldSince(nowMs - MAX_HELD_MS) ?? [];
+  take(hostname: string, port: number, nowMs: number): readonly Held[] {
+    const held = this.#find(hostname, port)?.heldSince(nowMs - MAX_HELD_MS) ?? [];
     this.clear();
-    return packets;
+    return held;
   }
 
   clear(): void {

@@ -31,7 +31,7 @@
  */
 import type { LearningMode } from "../src/control/learning_mode.ts";
 import { type PacketKind, sequenceNumber, ssrc, timestamp } from "../src/rtp/mod.ts";
-import { Candidates } from "./candidates.ts";
+import { Candidates, type Held } from "./candidates.ts";
 
 /** By what right a source became the party's address. */
 export type LearntHow = "learnt" | "vouched for" | "rebound";
@@ -55,8 +55,8 @@ const EXACT = 4;
 
 /** For so long packets from an address that the party has left are late, not proof that it is still there. */
 const OBSOLETE_MS = 5000;
-/** A source is silent, and a flow may go on from elsewhere, when nothing has come for so long: five packets of 20 ms
- * and two ticks of the clock. */
+/** A source is silent, and a flow may go on from elsewhere, when nothing has come for so long: fifteen packets
+ * of 20 ms. */
 const SILENT_MS = 300;
 /** A flow that goes on is at most so many packets ahead: MAX_DROPOUT of RFC 3550 appendix A.1. */
 const MAX_SEQUENCE_STEP = 3000;
@@ -184,7 +184,7 @@ export class Learning {
   }
 
   /** What the source that was learnt just now had sent before, oldest first, as far as it is worth sending. */
-  takeHeld(nowMs: number): readonly Uint8Array[] {
+  takeHeld(nowMs: number): readonly Held[] {
     return this.#candidates.take(this.#hostname, this.#port, nowMs);
   }
 

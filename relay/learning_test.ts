@@ -198,7 +198,7 @@ Deno.test("Learning.takeHeld() has what the party said before it was learnt, and
     buffer.set(rtp({ sequenceNumber })); // the socket's buffer is used again for the next packet
     bench.judge(STRANGER, 5, buffer, 20);
   }
-  assertEquals(bench.learning.takeHeld(bench.nowMs).map((packet) => packet[3]), range(1, 8));
+  assertEquals(bench.learning.takeHeld(bench.nowMs).map(({ packet }) => packet[3]), range(1, 8));
   assertEquals(bench.learning.takeHeld(bench.nowMs), []);
 });
 
@@ -207,12 +207,12 @@ Deno.test("Learning keeps the latest 250 ms of an early party, at most 32 packet
   bench.flow(SIGNALING, 5, 100, 1); // two seconds
   bench.learning.setSignalled("10.0.0.5", 6000, SIGNALING);
   assertEquals(bench.judge(SIGNALING, 5, rtp({ ssrc: 1, sequenceNumber: 101 }), 20), "learnt");
-  assertEquals(bench.learning.takeHeld(bench.nowMs).map((packet) => packet[3]), range(89, 100));
+  assertEquals(bench.learning.takeHeld(bench.nowMs).map(({ packet }) => packet[3]), range(89, 100));
   const burst = new Bench({}, false);
   for (let sequenceNumber = 1; sequenceNumber <= 99; sequenceNumber++) burst.judge(SDP, 6000, rtp({ sequenceNumber }));
   burst.learning.setSignalled(SDP, 6000, "");
   burst.judge(SDP, 6000, rtp({ sequenceNumber: 100 }));
-  assertEquals(burst.learning.takeHeld(burst.nowMs).map((packet) => packet[3]), range(68, 99));
+  assertEquals(burst.learning.takeHeld(burst.nowMs).map(({ packet }) => packet[3]), range(68, 99));
 });
 
 Deno.test("Learning remembers four sources; a better one takes the place of a worse, another one that of a silent", () => {

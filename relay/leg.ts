@@ -15,6 +15,7 @@
  */
 import { classify, type PacketKind, payloadType } from "../src/rtp/mod.ts";
 import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning.ts";
+import { Reception } from "./reception.ts";
 
 /** Why a datagram was dropped; also the key under which drops are counted. */
 export type DropReason =
@@ -61,6 +62,8 @@ export class Leg {
   readonly #anyIsMedia: boolean;
   /** The other party's leg of the same component; set once, by the stream. */
   peer: Leg;
+  /** How the party's media arrive; one for both components, given by the stream. */
+  reception: Reception;
   state: "learning" | "latched" | "closed";
   /** Where packets for this party go. Reused for every packet; the port is 0 while there is no place to send to. */
   readonly destination: Destination;
@@ -100,6 +103,7 @@ export class Leg {
     this.#socket = socket;
     this.#anyIsMedia = anyIsMedia;
     this.peer = this;
+    this.reception = new Reception();
     this.state = "learning";
     this.destination = { transport: "udp", hostname: "", port: 0 };
     this.#stunSource = { transport: "udp", hostname: "", port: 0 };
@@ -147,7 +151,7 @@ export class Leg {
       this.#learning.follow(packet);
       if (this.payloadType < 0) this.payloadType = payloadType(packet); // DTLS latched
     }
-    return this.#pass(packet, nowMs);
+    return this.#pass(packet, kind, nowMs);
   }
 
   #receiveFromElsewhere(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
@@ -163,7 +167,7 @@ export class Leg {
       case "vouched for":
       case "rebound":
         this.#latch(packet, kind, hostname, port, judgement, nowMs);
-        return this.#pass(packet, nowMs);
+        return this.#pass(packet, kind, nowMs);
       default:
         return this.#drop(judgement);
     }
@@ -186,16 +190,18 @@ export class Leg {
     if (kind === "rtp" && this.payloadType < 0) this.payloadType = payloadType(packet);
     this.#flushStun(this.destination);
     this.#owner.learnt(this, how, nowMs);
-    for (const held of this.#learning.takeHeld(nowMs)) {
+    for (const { packet: held, atMs } of this.#learning.takeHeld(nowMs)) {
       this.undecided--;
-      if (this.#pass(held, nowMs) === "forward") this.peer.#socket.sendSoon(held, { ...this.peer.destination });
+      const verdict = this.#pass(held, classify(held), atMs);
+      if (verdict === "forward") this.peer.#socket.sendSoon(held, { ...this.peer.destination });
     }
   }
 
-  #pass(packet: Uint8Array, nowMs: number): Verdict {
+  #pass(packet: Uint8Array, kind: PacketKind, nowMs: number): Verdict {
     this.packets++;
     this.bytes += packet.length;
     this.lastMediaAtMs = nowMs;
+    this.reception.receive(packet, kind, nowMs);
     if (this.peer.destination.port !== 0) return "forward";
     return this.#drop("no destination");
   }

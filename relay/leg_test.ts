@@ -192,6 +192,13 @@ Deno.test("Leg.receive() sends what it has kept of a party as soon as it knows i
   assertEquals([caller.packets, caller.undecided, caller.bytes], [9, 1, 9 * 172]);
 });
 
+Deno.test("Leg.receive() measures what it has kept by when it came (RFC 3550 §A.8)", () => {
+  const { caller, arrive } = legs();
+  flow(arrive, STRANGER, 5, { packets: 12 });
+  const { received, maxJitterMs } = caller.reception.main!;
+  assertEquals([received, maxJitterMs], [12, 0]);
+});
+
 Deno.test("Leg.receive() sends nothing that it has kept while the other party is nowhere", () => {
   const { caller, arrive, sockets } = legs({ calleeKnown: false });
   flow(arrive, STRANGER, 5);

@@ -5,6 +5,7 @@ import { removeHeaders, type UpdateFields, updateHeaders } from "../tests/suppor
 import { FakeClock } from "../tests/support/fakes.ts";
 import { TIMEOUTS } from "../tests/support/relay_environment.ts";
 import { DISPATCHER, RelayHost } from "../tests/support/relay_host.ts";
+import { receiverReport, senderReport } from "../tests/support/rtcp_packets.ts";
 import { rtcp, rtp, stun } from "../tests/support/rtp_packets.ts";
 
 const ANSWER: UpdateFields = { type: "reply", toTag: "callee", media: "audio:192.0.2.2:7000:sendrecv:ice=no" };
@@ -151,8 +152,11 @@ Deno.test("Relay.handle() answers remove with the statistics: the keys in the or
   host.arrive(40002, "203.0.113.66:5", rtp({ ssrc: 666 }));
   host.arrive(40000, "192.0.2.1:6000", stun());
   host.clock.advance(3400);
+  const answer = host.handle("remove", removeHeaders());
+  const { streams: [{ caller_quality, callee_quality }] } = JSON.parse(answer);
+  assertEquals([caller_quality.packets, callee_quality.packets, callee_quality.duplicates], [1, 1, 1]);
   assertEquals(
-    host.handle("remove", removeHeaders()),
+    answer,
     JSON.stringify({
       call_id: "c1",
       from_tag: "caller",
@@ -190,10 +194,34 @@ Deno.test("Relay.handle() answers remove with the statistics: the keys in the or
           loop: 0,
           no_destination: 0,
         },
+        caller_quality,
+        callee_quality,
       }],
       dialog_id: "10:20",
     }),
   );
+});
+
+Deno.test("Relay.handle() tells in the statistics how a party's media arrive, with what RTCP on either port says", () => {
+  const host = inCall();
+  for (let index = 0; index < 60; index++) {
+    if (index !== 30) host.arrive(40000, "192.0.2.1:6000", rtp({ sequenceNumber: index }));
+    host.clock.advance(20);
+  }
+  host.arrive(40001, "192.0.2.1:6001", senderReport({ ntpMiddle: 7 }));
+  host.clock.advance(80);
+  const report = receiverReport({ about: 0x11223344, fractionLost: 0.125, lastSenderReport: 7 });
+  host.arrive(40002, "192.0.2.2:7000", report); // rtcp-mux
+  const { caller_quality, callee_quality } = statistics(host).streams[0]!;
+  const { packets, lost, loss_percent, jitter_ms, reported_loss_percent } = caller_quality!;
+  assertEquals([packets, lost, loss_percent, jitter_ms, reported_loss_percent], [59, 1, 1.67, 0, 12.5]);
+  assertEquals(callee_quality, null); // it has sent no RTP
+  host.arrive(40002, "192.0.2.2:7000");
+  host.arrive(40002, "192.0.2.2:7000", senderReport({ ntpMiddle: 9 }));
+  host.clock.advance(30);
+  host.arrive(40001, "192.0.2.1:6001", receiverReport({ lastSenderReport: 9 }));
+  const both = statistics(host).streams[0]!;
+  assertEquals([both.caller_quality!.round_trip_ms, both.callee_quality!.round_trip_ms], [30, 80]);
 });
 
 Deno.test("Relay.handle() reports a call that was never answered without start and streams (PROTOCOL §6.6)", () => {

@@ -1,8 +1,10 @@
 /** A session's statistics as the wire wants them (`src/control/statistics.ts` explains the keys). @module */
 import { bracketed } from "../src/control/media_header.ts";
+import type { MediaQuality } from "../src/control/quality.ts";
 import type { SessionStatistics, StreamStatistics } from "../src/control/statistics.ts";
 import { codecName } from "../src/rtp/mod.ts";
 import type { Leg } from "./leg.ts";
+import { mediaQuality } from "./quality.ts";
 import type { Session } from "./session.ts";
 import type { Party, Stream } from "./stream.ts";
 
@@ -59,7 +61,15 @@ function streamStatistics(stream: Stream, sessionAtMs: number, localAddress: str
     caller_remote: caller[0]?.remote ?? "Unknown",
     callee_remote: callee[0]?.remote ?? "Unknown",
     dropped: dropped([...caller, ...callee]),
+    caller_quality: quality(stream, "caller"),
+    callee_quality: quality(stream, "callee"),
   };
+}
+
+function quality(stream: Stream, party: Party): MediaQuality | null {
+  const [[leg], [other]] = [stream.legs(party), stream.legs(party === "caller" ? "callee" : "caller")];
+  if (leg === undefined || other === undefined) return null;
+  return mediaQuality(leg.reception, other.reception, stream.type === "audio");
 }
 
 function dropped(legs: readonly Leg[]): Record<string, number> {

@@ -122,6 +122,8 @@ export class Stream implements LegOwner {
       caller[component].peer = callee[component];
       callee[component].peer = caller[component];
     }
+    caller.rtp.reception.reports.peer = callee.rtp.reception.reports;
+    callee.rtp.reception.reports.peer = caller.rtp.reception.reports;
     return { caller, callee };
   }
 
@@ -133,6 +135,7 @@ export class Stream implements LegOwner {
       rtp: new Leg("rtp", this, pair.rtp, learning, anyIsMedia),
       rtcp: new Leg("rtcp", this, pair.rtcp, learning, anyIsMedia),
     };
+    side.rtcp.reception = side.rtp.reception;
     pair.rtp.attach(side.rtp);
     pair.rtcp.attach(side.rtcp);
     return side;

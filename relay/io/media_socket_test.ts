@@ -15,7 +15,6 @@ const OPEN: LearningRules = { mode: "open", rebinding: true, isOwn: () => false 
 class Lab implements Disposable {
   readonly env: MediaSocketEnvironment = {
     hostname: "127.0.0.1",
-    ticker: { nowMs: 0 },
     counters: { late: 0, truncated: 0, sendFailed: 0 },
     log: new RecordingLogger(),
     nowMs: () => 0,

@@ -14,7 +14,6 @@ import { Dispatchers } from "./dispatchers.ts";
 import { systemResolver } from "./resolve.ts";
 import { openMediaSocket, type SocketCounters } from "./media_socket.ts";
 
-const TICK_MS = 100;
 const SWEEP_MS = 1000;
 const CONNECT_MS = 10_000;
 
@@ -47,10 +46,9 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
   if (relayIp === undefined) throw new StartError("Cannot find this host's address; set relay_ip in [Relay]");
   checkAddress(relayIp);
   const credentials = await loadCredentials(resolveIn(configDir, config.tls.certsPath), "relay", log);
-  const ticker = { nowMs: performance.now() };
   const counters: SocketCounters = { late: 0, truncated: 0, sendFailed: 0 };
   const { start: firstPort, end: endPort } = settings.portRange;
-  const socketEnvironment = { hostname: relayIp, ticker, counters, log, nowMs: systemClock.nowMs };
+  const socketEnvironment = { hostname: relayIp, counters, log, nowMs: systemClock.nowMs };
   const ports = new PortPool(
     { firstPort, endPort, restMs: settings.portRestTimeMs },
     (port) => openMediaSocket(socketEnvironment, port),
@@ -93,7 +91,6 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
   );
   let drained = () => {};
   const timers = [
-    setInterval(() => ticker.nowMs = performance.now(), TICK_MS),
     setInterval(() => {
       relay.sweep();
       if (relay.draining && relay.sessionCount === 0) drained();

@@ -6,6 +6,7 @@
  */
 import * as v from "../deps/valibot.ts";
 import { ControlSyntaxError } from "./errors.ts";
+import type { MediaQuality } from "./quality.ts";
 import { parseJson } from "./signaling_ip.ts";
 
 export type StreamStatus =
@@ -43,6 +44,9 @@ export interface StreamStatistics {
   callee_remote: string;
   /** Addition: packets that were not forwarded, by reason. */
   dropped?: Record<string, number>;
+  /** Addition: how the party's media arrived; null before any RTP. */
+  caller_quality?: MediaQuality | null;
+  callee_quality?: MediaQuality | null;
 }
 
 export interface SessionStatistics {

@@ -2,6 +2,7 @@
 export class AssertionError extends Error {}
 export function assert(expr: unknown, msg?: string): asserts expr;
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void;
+export function assertAlmostEquals(actual: number, expected: number, tolerance?: number, msg?: string): void;
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void;
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T;
 export function assertExists<T>(actual: T, msg?: string): asserts actual is NonNullable<T>;
