@@ -106,10 +106,10 @@ export class Baresip implements SoundSource, AsyncDisposable {
     }, withinMs).then(({ param }) => param);
   }
 
-  /** The addresses in the SDP of the first INVITE that it got. */
+  /** The addresses in the SDP of the last INVITE that it got. */
   offeredAddresses(): string[] {
     const { lines } = this.process;
-    const invite = lines.findIndex((line) => line.startsWith("INVITE ") && line.endsWith("SIP/2.0"));
+    const invite = lines.findLastIndex((line) => line.startsWith("INVITE ") && line.endsWith("SIP/2.0"));
     const end = lines.findIndex((line, index) => index > invite && line.startsWith("SIP/2.0 "));
     const found = lines.slice(invite, end).filter((line) => /^c=IN IP[46] /.test(line));
     return [...new Set(found.map((line) => line.split(" ")[2]!))];

@@ -81,10 +81,15 @@ export class LabBench<Service extends LabService = LabService> {
     await Promise.all([caller.event("CALL_ESTABLISHED"), callee.event("CALL_ESTABLISHED")]);
   }
 
-  /** Has one phone hang up, and waits until both have; nothing is left of the call then. */
-  async hangUp(first: Baresip, other: Baresip): Promise<void> {
+  /** Has one phone hang up, and waits until both have. */
+  async disconnect(first: Baresip, other: Baresip): Promise<void> {
     await first.hangUp();
     await Promise.all([first.event("CALL_CLOSED"), other.event("CALL_CLOSED")]);
+  }
+
+  /** Has one phone hang up, and waits until both have; nothing is left of the call then. */
+  async hangUp(first: Baresip, other: Baresip): Promise<void> {
+    await this.disconnect(first, other);
     await this.nothingLeft();
   }
 
@@ -106,13 +111,13 @@ export class LabBench<Service extends LabService = LabService> {
   }
 
   /** Waits until no relay has a session of this test's phones, and the SIP server no dialog. */
-  async nothingLeft(): Promise<void> {
+  async nothingLeft(withinMs?: number): Promise<void> {
     let left: unknown[] = [];
     await until(() => `the end of ${JSON.stringify(left)}`, async () => {
       const all = [...await this.service.media.sessions(), ...await this.service.dialogs()];
       left = all.filter((it) => this.#phones.some(({ address }) => JSON.stringify(it).includes(address)));
       return left.length === 0;
-    });
+    }, withinMs);
   }
 
   /** The addresses that the relay sends the parties' media to, caller first, of the only session there is. */

@@ -42,6 +42,8 @@ export class MediaService implements AsyncDisposable {
   /** The authority of all certificates. */
   readonly caFile: string;
   readonly programs: PeerProcess[] = [];
+  #dispatcher: PeerProcess | undefined;
+  #relay: PeerProcess | undefined;
 
   private constructor(lab: Lab, place: MediaPlace, directory: string) {
     this.lab = lab;
@@ -64,16 +66,40 @@ export class MediaService implements AsyncDisposable {
       await makeCertificates(`${service.directory}/tls`);
       await issueCertificate(`${service.directory}/tls`, "sip", SERVER_NAME);
       await Deno.writeTextFile(service.configPath, iniText(merged(service.#sections(), more(service))));
-      const dispatcher = await service.startProgram("dispatcher", [
-        ...["src/bin/dispatcher.ts", "--config", service.configPath, "--runtime-dir", service.directory],
-      ]);
-      await service.startProgram("relay", ["relay/main.ts", "--config", service.configPath]);
-      await dispatcher.line(/relay connected/, 0, START_DEADLINE_MS);
+      await service.#launchDispatcher();
+      await service.startRelay();
     } catch (error) {
       await service[Symbol.asyncDispose]();
       throw error;
     }
     return service;
+  }
+
+  get dispatcher(): PeerProcess {
+    return this.#dispatcher!;
+  }
+
+  get relay(): PeerProcess {
+    return this.#relay!;
+  }
+
+  /** Starts a dispatcher in place of the one that has ended; resolves once the relay has joined it. */
+  async startDispatcher(): Promise<void> {
+    await this.#launchDispatcher();
+    await this.dispatcher.line(/relay connected/, 0, START_DEADLINE_MS);
+  }
+
+  /** Starts a relay in place of the one that has ended; resolves once it has joined the dispatcher. */
+  async startRelay(): Promise<void> {
+    const from = this.dispatcher.lines.length;
+    this.#relay = await this.startProgram("relay", ["relay/main.ts", "--config", this.configPath]);
+    await this.dispatcher.line(/relay connected/, from, START_DEADLINE_MS);
+  }
+
+  async #launchDispatcher(): Promise<void> {
+    this.#dispatcher = await this.startProgram("dispatcher", [
+      ...["src/bin/dispatcher.ts", "--config", this.configPath, "--runtime-dir", this.directory],
+    ]);
   }
 
   /** Starts one of our programs on the public host; resolves when it says that it is ready. */
