@@ -81,6 +81,8 @@ export class ResponseContext {
   #ringMs = Infinity;
   #ringEndsAtMs = Infinity;
   #state: "open" | "canceled" | "declined" | "succeeded" | "concluded" = "open";
+  /** Whether a branch was canceled because nobody answered it. */
+  #gaveUp = false;
   /** Failures of the current `fork`. */
   readonly #failures: SipResponse[] = [];
 
@@ -111,6 +113,7 @@ export class ResponseContext {
     this.#groups = [...groups];
     this.#ringMs = this.#isInvite ? ringMs : Infinity;
     this.#failures.length = 0;
+    this.#gaveUp = false;
     if (this.#state === "open") this.#startGroup(nowMs);
     this.#settle(nowMs);
   }
@@ -246,7 +249,7 @@ export class ResponseContext {
     }
     // What we canceled ourselves, because nobody answered, is no news to the caller.
     const failures = this.#failures.filter(({ status }) => status !== 487);
-    return chooseBest(request, failures.length > 0 || this.#ringMs < Infinity ? failures : this.#failures);
+    return chooseBest(request, failures.length > 0 || this.#gaveUp ? failures : this.#failures);
   }
 
   /** Sends the final response upstream. */
@@ -267,11 +270,13 @@ export class ResponseContext {
     for (const branch of this.#branches) {
       if (nowMs < branch.timerCAtMs) continue;
       branch.timerCAtMs = Infinity;
+      this.#gaveUp = true;
       branch.state = "canceling"; // with no response yet, the transaction keeps the CANCEL until there is one
       branch.client?.cancel(REASONS.unanswered);
     }
     if (nowMs >= this.#ringEndsAtMs) {
       this.#ringEndsAtMs = Infinity;
+      this.#gaveUp = true;
       this.#cancelBranches(REASONS.unanswered);
     }
     this.#output.rescheduled();
