@@ -157,12 +157,12 @@ export class Dialog {
 
   /**
    * A BYE has been seen in the leg of that callee. Returns whether it was the last one, so that the dialog has ended.
-   * A BYE of an early dialog ends its leg too.
+   * While nobody has answered, other callees may be ringing: the dialog lives until its INVITE ends.
    */
   endLeg(calleeTag: string): boolean {
     const index = this.#legs.findIndex(({ party }) => party.tag === calleeTag);
     if (index >= 0) this.#legs.splice(index, 1);
-    if (this.#legs.some(({ confirmed }) => confirmed)) return false;
+    if (this.#state === "early" || this.#legs.some(({ confirmed }) => confirmed)) return false;
     this.#state = "ended";
     return true;
   }

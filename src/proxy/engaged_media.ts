@@ -92,7 +92,9 @@ export class EngagedMedia {
 
   #handleBye(dialog: Dialog, bye: SipRequest): void {
     const calleeTag = dialog.sideOf(bye) === "caller" ? bye.toTag : bye.fromTag;
+    if (dialog.leg(calleeTag) === undefined) return; // nobody who takes part: not his to end
     if (dialog.endLeg(calleeTag)) this.#options.dialogs.remove(dialog);
+    if (dialog.state === "early") return; // the other callees use the same session
     this.#options.changed(dialog);
     this.#remove(dialog, calleeTag);
   }

@@ -27,7 +27,7 @@
  * | `+500`, `+32s`            | time passes                                                                       |
  *
  * After a `|` stand headers: sent as they are (`none` leaves one out, `&&` makes several), or compared, with `*` for
- * anything and `none` for none. `sdp PLACES` is a body with a stream at each place. Lines of `<` must come in this order
+ * anything and `none` for none. `sdp PLACES` is a body with a stream at each place, `body NAME` one that the test has given. Lines of `<` must come in this order
  * and be all that comes. A header of the dispatcher's requests is compared in the same way.
  * @module
  */
@@ -64,6 +64,7 @@ export class Conversation {
   readonly #gone = new Set<string>();
   readonly #outputs: Output[] = [];
   readonly #played: string[] = [];
+  readonly #bodies = new Map<string, string>();
   #connections = 0;
 
   constructor(options: BenchOptions = {}) {
@@ -77,6 +78,11 @@ export class Conversation {
       return phone !== undefined && this.#gone.has(phone.name) ? "connection refused" : undefined;
     };
     for (const [name, address] of Object.entries(PHONES)) this.#place(name, `udp ${address}`);
+  }
+
+  /** Names a body, for `body NAME`. */
+  body(name: string, text: string): void {
+    this.#bodies.set(name, text);
   }
 
   /** Plays a part; at its end nothing may be left that the proxy said. */
@@ -138,8 +144,9 @@ export class Conversation {
   }
 
   #say(phone: SimPhone, text: string): void {
-    const { what, fields, sdp } = parsed(text);
-    this.bench.receive(phone.write(what, fields, sdp === undefined ? "" : sdpOf(sdp)), phone.flow);
+    const { what, fields, sdp, body } = parsed(text);
+    const content = body === undefined ? sdp === undefined ? "" : sdpOf(sdp) : this.#bodies.get(body)!;
+    this.bench.receive(phone.write(what, fields, content), phone.flow);
   }
 
   #close({ name, flow: { connectionId, transport, address, port } }: SimPhone): void {
@@ -212,16 +219,20 @@ function outputOf(message: SipMessage, to: string): Output {
 }
 
 /** `INVITE sip:bob@example.com | Subject: hello | sdp 10.0.0.1:4000` in its parts. */
-function parsed(text: string): { what: string; fields: [string, string][]; sdp: string | undefined } {
+function parsed(
+  text: string,
+): { what: string; fields: [string, string][]; sdp: string | undefined; body: string | undefined } {
   const [what = "", ...rest] = text.split(/\s+\|\s+/);
   let sdp: string | undefined;
+  let body: string | undefined;
   const fields: [string, string][] = [];
   for (const part of rest) {
     const colon = part.indexOf(":");
     if (part.startsWith("sdp ")) sdp = part.slice(4).trim();
+    else if (part.startsWith("body ")) body = part.slice(5).trim();
     else fields.push([part.slice(0, colon).trim(), part.slice(colon + 1).trim()]);
   }
-  return { what: what.trim(), fields, sdp };
+  return { what: what.trim(), fields, sdp, body };
 }
 
 /** Whether a text is as `pattern` says, in which `*` stands for anything. */
