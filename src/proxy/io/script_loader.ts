@@ -12,13 +12,20 @@ const ROUTES = ["request", "branch", "reply", "failure", "local"];
  * Imports a script. TypeScript works with `deno run`; a compiled program has no compiler in it, and takes JavaScript.
  * @throws ScriptError
  */
-export async function loadScript(path: string, settings: ScriptSettings): Promise<RoutingScript> {
+export async function loadScript(
+  path: string,
+  settings: ScriptSettings,
+  isCompiled: boolean = Deno.build.standalone,
+): Promise<RoutingScript> {
   let exported: unknown;
   try {
-    exported = (await importAnew(path)).default;
+    exported = (await importAnew(path, isCompiled)).default;
     if (typeof exported === "function") exported = (exported as Exclude<RoutingScriptExport, RoutingScript>)(settings);
   } catch (cause) {
-    throw new ScriptError(`Cannot load the routing script ${path}: ${(cause as Error)?.message ?? cause}`, { cause });
+    const reason = `${(cause as Error)?.message ?? cause}`;
+    const isSyntax = cause instanceof SyntaxError || reason.startsWith("SyntaxError");
+    const advice = isCompiled && isSyntax ? "; a compiled program takes plain JavaScript" : "";
+    throw new ScriptError(`Cannot load the routing script ${path}: ${reason}${advice}`, { cause });
   }
   if (typeof exported !== "object" || exported === null) {
     throw new ScriptError(`Cannot use the routing script ${path}: it has no default export with routes`);
@@ -36,9 +43,9 @@ export async function loadScript(path: string, settings: ScriptSettings): Promis
 }
 
 /** What was imported once is never read again, so every version gets a name of its own. */
-async function importAnew(path: string): Promise<{ default?: unknown }> {
+async function importAnew(path: string, isCompiled: boolean): Promise<{ default?: unknown }> {
   const file = `file://${encodeURI(await Deno.realPath(path))}`;
-  if (!Deno.build.standalone) return await import(`${file}?version=${crypto.randomUUID()}`);
+  if (!isCompiled) return await import(`${file}?version=${crypto.randomUUID()}`);
   const source = await Deno.readTextFile(path);
   return await import(`data:text/javascript,${encodeURIComponent(source)}`);
 }

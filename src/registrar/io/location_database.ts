@@ -25,15 +25,10 @@ import type { Logger } from "../../env/log.ts";
 import { parseSipUri } from "../../sip/uri.ts";
 import { bindingKey } from "../binding.ts";
 import type { LocationStore, StoredBinding } from "../location.ts";
-import { inTransaction, openDatabase } from "./database.ts";
+import { openDatabase } from "./database.ts";
+import { WriteBehind } from "./write_behind.ts";
 
 const WRITE_AFTER_MS = 200;
-/** After a write that failed: a full disk will not be empty in a moment. */
-const RETRY_AFTER_MS = 5000;
-/** So many are written in one turn, which is some 5 ms: calls must not wait for the rest. */
-const MAX_BATCH = 250;
-/** So many changes wait for a disk that takes none; then the oldest are given up. */
-const MAX_WAITING = 200_000;
 const REMEDY = "move the file away and start again: phones register again by themselves, within their expiry";
 
 const COLUMNS = [
@@ -80,9 +75,7 @@ export class LocationDatabase implements LocationStore {
   readonly #database: DatabaseSync;
   readonly #put: StatementSync;
   readonly #remove: StatementSync;
-  /** What has changed since the last write, by binding. */
-  readonly #changes = new Map<string, Change>();
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  readonly #changes: WriteBehind<Change>;
   #isClosed = false;
 
   /** Opens the file, which is made if it is missing. @throws DatabaseError */
@@ -96,6 +89,13 @@ export class LocationDatabase implements LocationStore {
     this.#remove = this.#database.prepare(
       "DELETE FROM locations WHERE aor = ? AND contact = ? AND instance_id = ? AND reg_id = ?",
     );
+    this.#changes = new WriteBehind({
+      database: this.#database,
+      log,
+      what: `locations to ${path}`,
+      afterMs: WRITE_AFTER_MS,
+      write: (change: Change) => this.#write(change),
+    });
   }
 
   /** A row that makes no sense is left out, and said. */
@@ -111,54 +111,22 @@ export class LocationDatabase implements LocationStore {
   }
 
   put(binding: StoredBinding): void {
-    this.#change({ binding, isRemoval: false });
+    this.#changes.change(bindingKey(binding), { binding, isRemoval: false });
   }
 
   remove(binding: StoredBinding): void {
-    this.#change({ binding, isRemoval: true });
+    this.#changes.change(bindingKey(binding), { binding, isRemoval: true });
   }
 
   /** Writes what is left. Twice is harmless. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    while (this.#changes.size > 0 && this.#write());
+    this.#changes.close();
     this.#database.close();
   }
 
-  #change(change: Change): void {
-    if (this.#isClosed) return;
-    const key = bindingKey(change.binding);
-    this.#changes.delete(key); // the last to change is the last to be given up
-    this.#changes.set(key, change);
-    if (this.#changes.size > MAX_WAITING) this.#changes.delete(this.#changes.keys().next().value!);
-    this.#timer ??= setTimeout(() => this.#writeSome(), WRITE_AFTER_MS);
-  }
-
-  #writeSome(): void {
-    this.#timer = undefined;
-    const isWritten = this.#write();
-    if (this.#changes.size === 0) return;
-    this.#timer = setTimeout(() => this.#writeSome(), isWritten ? 0 : RETRY_AFTER_MS);
-  }
-
-  /** Writes the changes that have waited the longest; whether that worked. */
-  #write(): boolean {
-    const batch = [...this.#changes.values().take(MAX_BATCH)];
-    try {
-      inTransaction(this.#database, () => {
-        for (const { binding, isRemoval } of batch) this.#writeOne(binding, isRemoval);
-      });
-    } catch (error) {
-      this.#log.error(`cannot write ${this.#changes.size} locations to ${this.#path}: ${(error as Error).message}`);
-      return false;
-    }
-    for (const { binding } of batch) this.#changes.delete(bindingKey(binding));
-    return true;
-  }
-
-  #writeOne(binding: StoredBinding, isRemoval: boolean): void {
+  #write({ binding, isRemoval }: Change): void {
     const { aor, contact, instanceId, regId } = binding;
     if (isRemoval) {
       this.#remove.run(aor, contact, instanceId, regId);
