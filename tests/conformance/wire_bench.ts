@@ -112,7 +112,7 @@ export class WireBench extends ProxyBench {
   async stream(bytes: Uint8Array, address = PEER): Promise<boolean> {
     const stream = new FakeStream(bytes);
     const flow = this.#flow(address, 40_000, "tcp");
-    const connection = new StreamConnection(flow, stream, { closed: () => {} }, this.#context);
+    const connection = new StreamConnection(flow, stream, { closed: () => {} }, this.#context, true);
     const ended = connection.run();
     await this.settle();
     const { isClosed } = stream;

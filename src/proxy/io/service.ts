@@ -13,6 +13,7 @@ import { openUsers } from "../../registrar/io/users.ts";
 import { createDnsResolver } from "../../server_location/io/dns_resolver.ts";
 import { serializeHostPort } from "../../sip/uri.ts";
 import type { ListenPoint } from "../../transport/flow.ts";
+import { StartError } from "../../io/program.ts";
 import { openTransport, type RunningTransport } from "../../transport/io/transport.ts";
 import { ControlInterface } from "../control.ts";
 import { type CoreSettings, ProxyCore } from "../core.ts";
@@ -225,7 +226,14 @@ class ProxyService {
     const { database, stateDir } = this.#config.proxy;
     if (database === undefined) return undefined;
     const path = resolveIn(stateDir, database);
-    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o750 });
+    const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+    try {
+      Deno.mkdirSync(directory, { recursive: true, mode: 0o750 });
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotCapable) throw cause; // it says itself what to do
+      const reason = (cause as Error).message;
+      throw new StartError(`Cannot make ${directory} ([Proxy] state_dir): ${reason}`, { cause });
+    }
     return path;
   }
 

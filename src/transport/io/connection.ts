@@ -17,4 +17,4 @@ export interface ConnectionOwner {
 }
 
 /** A peer that does not read gets no more than this. */
-export const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+export const MAX_BUFFERED_BYTES = 1024 * 1024;

@@ -46,7 +46,7 @@ export class Connections implements ConnectionOwner {
   /** Takes a stream that a peer opened; `false` if there are too many. */
   acceptStream(stream: ByteStream, listenPoint: ListenPoint, remote: { hostname: string; port: number }): boolean {
     if (!this.#hasRoom(remote.hostname)) return false;
-    this.#run(this.#flow(listenPoint.transport, listenPoint, remote), stream);
+    this.#run(this.#flow(listenPoint.transport, listenPoint, remote), stream, true);
     return true;
   }
 
@@ -75,8 +75,8 @@ export class Connections implements ConnectionOwner {
     return { transport, listenPoint, address, port: remote.port, connectionId: ++this.#lastId };
   }
 
-  #run(flow: Flow, stream: ByteStream): Connection {
-    const connection = new StreamConnection(flow, stream, this, this.#context);
+  #run(flow: Flow, stream: ByteStream, isAccepted: boolean): Connection {
+    const connection = new StreamConnection(flow, stream, this, this.#context, isAccepted);
     this.#add(connection);
     connection.run();
     return connection;
@@ -126,7 +126,7 @@ export class Connections implements ConnectionOwner {
       this.#opening.delete(key);
       if (this.#closed || listenPoint === undefined) return stream.close();
       const flow = this.#flow(target.transport, listenPoint, { hostname: target.address, port: target.port });
-      const connection = this.#run(flow, stream);
+      const connection = this.#run(flow, stream, false);
       for (const message of opening.waiting) connection.send(message.octets, message.failed);
     }).catch((error: Error) => {
       this.#opening.delete(key);
@@ -152,12 +152,12 @@ export class Connections implements ConnectionOwner {
     }
   }
 
-  /** Closes what has been silent for too long. */
+  /** Closes what has been silent for too long, or is held up by its peer. */
   sweep(nowMs: number): void {
     for (const connection of this.#byId.values()) {
-      if (connection instanceof StreamConnection && nowMs - connection.activeAtMs > this.#options.idleMs) {
-        connection.close("no traffic");
-      }
+      if (!(connection instanceof StreamConnection)) continue;
+      if (nowMs - connection.activeAtMs > this.#options.idleMs) connection.close("no traffic");
+      else connection.sweep(nowMs);
     }
   }
 

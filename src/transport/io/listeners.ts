@@ -14,12 +14,15 @@ export interface ServerCertificate {
 export interface StreamListener {
   /** Takes another certificate for connections to come. */
   useCertificate(certificate: ServerCertificate): Promise<void>;
-  close(): void;
+  /** Resolves when the port is free. */
+  close(): Promise<void>;
 }
 
 /** A peer that does not finish its TLS handshake in time is dropped. */
 const HANDSHAKE_MS = 10_000;
 const HANDSHAKES = 1000;
+/** Of one address, so that others get in too. */
+const HANDSHAKES_OF_ADDRESS = 100;
 
 /** Listens with TCP or TLS. @throws ListenError */
 export function listenStream(
@@ -30,15 +33,19 @@ export function listenStream(
 ): StreamListener {
   const open = (it: ServerCertificate | undefined) => {
     const listener = bind(point, it);
-    accept(listener, point, connections, context);
-    return listener;
+    const ended = accept(listener, point, connections, context);
+    return {
+      close() {
+        listener.close();
+        return ended;
+      },
+    };
   };
   let listener = open(certificate);
   return {
     async useCertificate(replacement) {
       if (point.transport !== "tls") return;
-      const old = listener;
-      old.close(); // a port has one listener; connections that are up do not notice
+      await listener.close(); // a port has one listener; connections that are up do not notice
       try {
         listener = open(replacement);
       } catch (error) {
@@ -46,7 +53,6 @@ export function listenStream(
         throw error;
       }
       certificate = replacement;
-      await Promise.resolve();
     },
     close: () => listener.close(),
   };
@@ -78,7 +84,7 @@ async function accept(
   connections: Connections,
   context: TransportContext,
 ): Promise<void> {
-  let handshakes = 0;
+  const handshakes = new Handshakes();
   for (;;) {
     let conn: Deno.Conn;
     try {
@@ -92,11 +98,16 @@ async function accept(
       continue;
     }
     const remote = conn.remoteAddr as Deno.NetAddr;
-    if (handshakes >= HANDSHAKES || !connections.hasRoom(remote.hostname)) {
+    if (!handshakes.hasRoom(remote.hostname)) {
+      context.counters.refused++;
       conn.close();
       continue;
     }
-    handshakes++;
+    if (!connections.hasRoom(remote.hostname)) {
+      conn.close();
+      continue;
+    }
+    handshakes.begin(remote.hostname);
     secured(conn, point)
       .then((ready) => {
         if (!connections.acceptStream(ready, point, remote)) ready.close();
@@ -104,7 +115,29 @@ async function accept(
       .catch((error: Error) =>
         context.log.debug(() => `TLS handshake failed: ${error.message}`, { peer: remote.hostname })
       )
-      .finally(() => handshakes--);
+      .finally(() => handshakes.end(remote.hostname));
+  }
+}
+
+/** Connections of a listener whose handshake goes on. */
+class Handshakes {
+  #count = 0;
+  readonly #ofAddress = new Map<string, number>();
+
+  hasRoom(address: string): boolean {
+    return this.#count < HANDSHAKES && (this.#ofAddress.get(address) ?? 0) < HANDSHAKES_OF_ADDRESS;
+  }
+
+  begin(address: string): void {
+    this.#count++;
+    this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? 0) + 1);
+  }
+
+  end(address: string): void {
+    this.#count--;
+    const left = this.#ofAddress.get(address)! - 1;
+    if (left === 0) this.#ofAddress.delete(address);
+    else this.#ofAddress.set(address, left);
   }
 }
 
@@ -134,14 +167,24 @@ export function listenWebSocket(
   return {
     async useCertificate(replacement) {
       if (point.transport !== "wss") return;
-      await server.shutdown();
-      server = open(replacement);
+      await server.close();
+      try {
+        server = open(replacement);
+      } catch (error) {
+        server = open(certificate);
+        throw error;
+      }
+      certificate = replacement;
     },
-    close: () => void server.shutdown(),
+    close: () => server.close(),
   };
 }
 
-function serve(point: ListenPoint, certificate: ServerCertificate | undefined, connections: Connections) {
+function serve(
+  point: ListenPoint,
+  certificate: ServerCertificate | undefined,
+  connections: Connections,
+): { close(): Promise<void> } {
   const { transport, address, port } = point;
   const options = {
     hostname: address,
@@ -150,7 +193,7 @@ function serve(point: ListenPoint, certificate: ServerCertificate | undefined, c
     ...transport === "wss" ? needed(transport, certificate) : {},
   };
   try {
-    return Deno.serve(options, (request, { remoteAddr }) => {
+    const server = Deno.serve(options, (request, { remoteAddr }) => {
       const protocols = request.headers.get("sec-websocket-protocol") ?? "";
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
         return new Response("This is a SIP server: connect with a WebSocket.\n", {
@@ -167,6 +210,7 @@ function serve(point: ListenPoint, certificate: ServerCertificate | undefined, c
       socket.onopen = () => connections.acceptWebSocket(socket, point, remote);
       return response;
     });
+    return { close: () => server.shutdown() };
   } catch (cause) {
     throw listenError(transport, address, port, cause as Error);
   }

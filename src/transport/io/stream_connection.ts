@@ -11,6 +11,14 @@ import { type Connection, type ConnectionOwner, MAX_BUFFERED_BYTES } from "./con
 
 const BUFFER_BYTES = 16 * 1024;
 const PONG = "\r\n";
+/** A peer that connected says something, and whoever began a message ends it, within so long. */
+const MESSAGE_MS = 30_000;
+/** A peer takes what is sent within so long. */
+const WRITE_MS = 30_000;
+/** What was sent before the end may leave for so long. */
+const CLOSE_MS = 5000;
+/** So many bytes may be a keepalive that has not ended yet. */
+const KEEPALIVE_BYTES = 3;
 
 interface Waiting {
   readonly octets: string;
@@ -26,17 +34,41 @@ export class StreamConnection implements Connection {
   readonly #owner: ConnectionOwner;
   readonly #context: TransportContext;
   readonly #framer = new StreamFramer();
+  /** Since when a message of the peer's is due; `Infinity` if none is. */
+  #awaitedSinceMs: number;
+  /** Since when the peer has not taken what is being written; `Infinity` if nothing is. */
+  #writingSinceMs = Infinity;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #writing = false;
   #reason: string | undefined = undefined;
 
-  constructor(flow: Flow, stream: ByteStream, owner: ConnectionOwner, context: TransportContext) {
+  /** `isAccepted`: the peer opened it, and has something to say. */
+  constructor(
+    flow: Flow,
+    stream: ByteStream,
+    owner: ConnectionOwner,
+    context: TransportContext,
+    isAccepted: boolean,
+  ) {
     this.flow = flow;
     this.#stream = stream;
     this.#owner = owner;
     this.#context = context;
     this.activeAtMs = context.clock.nowMs();
+    this.#awaitedSinceMs = isAccepted ? this.activeAtMs : Infinity;
+  }
+
+  /** Ends the connection of a peer that holds it up. */
+  sweep(nowMs: number): void {
+    if (nowMs - this.#awaitedSinceMs > MESSAGE_MS) this.#endStalled("the peer does not finish a message");
+    else if (nowMs - this.#writingSinceMs > WRITE_MS) this.#endStalled("the peer does not read");
+  }
+
+  #endStalled(reason: string): void {
+    this.#context.counters.stalled++;
+    this.#abort(reason);
   }
 
   /** Reads until the peer, or `close`, ends the connection. Never rejects. */
@@ -47,7 +79,12 @@ export class StreamConnection implements Connection {
         const count = await this.#stream.read(buffer);
         if (count === null) break;
         this.activeAtMs = this.#context.clock.nowMs();
-        for (const item of this.#framer.push(buffer.subarray(0, count))) this.#take(item);
+        const items = this.#framer.push(buffer.subarray(0, count));
+        if (items.length > 0) this.#awaitedSinceMs = Infinity;
+        if (this.#framer.bufferedBytes > KEEPALIVE_BYTES && this.#awaitedSinceMs === Infinity) {
+          this.#awaitedSinceMs = this.activeAtMs;
+        }
+        for (const item of items) this.#take(item);
       }
       this.close("the peer closed it");
     } catch (error) {
@@ -80,7 +117,7 @@ export class StreamConnection implements Connection {
     this.#queuedBytes += octets.length;
     if (this.#queuedBytes > MAX_BUFFERED_BYTES) {
       this.#context.counters.overflowed++;
-      return this.close("the peer does not read");
+      return this.#abort("the peer does not read");
     }
     if (this.#writing) return;
     this.#writing = true;
@@ -94,6 +131,7 @@ export class StreamConnection implements Connection {
       this.#queue = [];
       this.#queuedBytes = 0;
       try {
+        this.#writingSinceMs = this.#context.clock.nowMs();
         const bytes = encodeOctets(batch.map(({ octets }) => octets).join(""));
         for (let offset = 0; offset < bytes.length;) offset += await this.#stream.write(bytes.subarray(offset));
         this.#context.counters.sent += batch.length;
@@ -102,6 +140,7 @@ export class StreamConnection implements Connection {
         this.#fail(batch, (error as Error).message);
         this.close((error as Error).message);
       }
+      this.#writingSinceMs = Infinity;
     }
     this.#writing = false;
     if (this.#reason !== undefined) this.#closeStream();
@@ -112,20 +151,28 @@ export class StreamConnection implements Connection {
     for (const { failed } of batch) failed(reason);
   }
 
+  /** Ends it once what was sent has left, or after a while. */
   close(reason: string): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    if (!this.#writing) this.#closeStream(); // else what was sent leaves first
-    else if (this.#queuedBytes > MAX_BUFFERED_BYTES) {
-      const waiting = this.#queue;
-      this.#queue = [];
-      this.#closeStream();
-      queueMicrotask(() => this.#fail(waiting, reason));
-    }
+    if (!this.#writing) this.#closeStream();
+    else this.#closeTimer = setTimeout(() => this.#closeStream(), CLOSE_MS);
+    this.#owner.closed(this, reason);
+  }
+
+  /** Ends it at once: nobody takes what was sent. */
+  #abort(reason: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    const waiting = this.#queue;
+    this.#queue = [];
+    this.#closeStream();
+    queueMicrotask(() => this.#fail(waiting, reason));
     this.#owner.closed(this, reason);
   }
 
   #closeStream(): void {
+    clearTimeout(this.#closeTimer);
     try {
       this.#stream.close();
     } catch {

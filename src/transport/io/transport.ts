@@ -43,7 +43,7 @@ export interface TransportOptions extends Partial<ConnectionOptions> {
   readonly clock?: Clock;
 }
 
-const SWEEP_MS = 30_000;
+const SWEEP_MS = 5000;
 
 /** Transports that listen. */
 export class RunningTransport implements SipTransport {
@@ -65,7 +65,7 @@ export class RunningTransport implements SipTransport {
     try {
       for (const point of points) this.#listen(point, certificate, context);
     } catch (error) {
-      this.#release();
+      void this.#release();
       throw error;
     }
     this.#sweeper = setInterval(() => this.#connections.sweep(clock.nowMs()), SWEEP_MS);
@@ -103,16 +103,17 @@ export class RunningTransport implements SipTransport {
     for (const listener of this.#listeners) await listener.useCertificate(certificate);
   }
 
-  /** Stops listening, and closes all connections. Twice is harmless. */
-  close(): void {
+  /** Stops listening, and closes all connections; resolves when the ports are free. Twice is harmless. */
+  close(): Promise<void> {
     clearInterval(this.#sweeper);
-    this.#release();
+    return this.#release();
   }
 
-  #release(): void {
-    for (const listener of this.#listeners) listener.close();
-    for (const socket of this.#sockets.values()) socket.close();
+  async #release(): Promise<void> {
+    const listeners = this.#listeners.splice(0).map((listener) => listener.close());
+    const sockets = [...this.#sockets.values()].map((socket) => socket.close());
     this.#connections.close();
+    await Promise.all([...listeners, ...sockets]);
   }
 }
 

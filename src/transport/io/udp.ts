@@ -23,6 +23,8 @@ export class UdpSocket {
   readonly #canonical = new Map<string, string>();
   #waiting = 0;
   #closed = false;
+  /** Settles when nothing is received any more, and the port is free. */
+  readonly #ended: Promise<void>;
 
   /** Binds; `point.port` is the port. @throws ListenError */
   constructor(point: ListenPoint, context: TransportContext) {
@@ -35,7 +37,7 @@ export class UdpSocket {
         cause,
       });
     }
-    this.#receive();
+    this.#ended = this.#receive();
   }
 
   async #receive(): Promise<void> {
@@ -96,9 +98,10 @@ export class UdpSocket {
     });
   }
 
-  close(): void {
-    if (this.#closed) return;
+  /** Resolves when the port is free. Twice is harmless. */
+  close(): Promise<void> {
+    if (!this.#closed) this.#socket.close();
     this.#closed = true;
-    this.#socket.close();
+    return this.#ended;
   }
 }
