@@ -13,6 +13,7 @@
  * @module
  */
 import { NOT_QUEUED, type Timed } from "../env/deadlines.ts";
+import { SipSyntaxError } from "../sip/errors.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { NotLocatedError } from "../server_location/mod.ts";
 import type { ClientTransaction } from "../transaction/mod.ts";
@@ -66,7 +67,9 @@ export class ForwardedRequest implements ResponseContextOutput, Timed {
       return { request, targets: this.#call.pinned(Array.isArray(located) ? located : await located) };
     } catch (error) {
       this.#call.log.info(`cannot send ${request.method} to ${destination.uri}: ${(error as Error).message}`);
-      if (error instanceof NotLocatedError) return { request, targets: [], statusWithoutTarget: error.statusHint };
+      if (error instanceof NotLocatedError || error instanceof SipSyntaxError) { // a tel URI, say
+        return { request, targets: [], statusWithoutTarget: error.statusHint };
+      }
       return { request, targets: [] };
     }
   }

@@ -1,4 +1,5 @@
 /** Comma-separated header values (RFC 3261 §7.3.1). @module */
+import { trimSpace } from "./octets.ts";
 
 /**
  * Splits at the commas outside of quoted strings and angle brackets; items are trimmed. An item may be empty where a peer
@@ -9,7 +10,7 @@ export function splitList(text: string): string[] {
   const items: string[] = [];
   let start = 0;
   for (let end = endOfItem(text, 0);; end = endOfItem(text, start)) {
-    items.push(text.slice(start, end).trim());
+    items.push(trimSpace(text.slice(start, end)));
     if (end >= text.length) return items;
     start = end + 1;
   }

@@ -40,6 +40,20 @@ export function encodeOctetsInto(octets: string, buffer: Uint8Array<ArrayBuffer>
   return length;
 }
 
+/** Without the spaces and tabs around it. `trim()` would take bytes of UTF-8 too: 0xa0 ends an "à". */
+export function trimSpace(octets: string): string {
+  let start = 0;
+  let end = octets.length;
+  while (start < end && isSpace(octets.charCodeAt(start))) start++;
+  while (end > start && isSpace(octets.charCodeAt(end - 1))) end--;
+  return start === 0 && end === octets.length ? octets : octets.slice(start, end);
+}
+
+/** SP or HTAB. */
+export function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
 /** Ordinary text to an octet string that holds its UTF-8. */
 export function utf8ToOctets(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? text : decodeOctets(ENCODER.encode(text));

@@ -1,6 +1,7 @@
 /** `;name=value` parameters of headers and URIs (RFC 3261 §7.3.1, §19.1.1). @module */
 import { shown, SipSyntaxError } from "./errors.ts";
 import { endOfQuoted } from "./lists.ts";
+import { isSpace, trimSpace } from "./octets.ts";
 
 /** Parameters in their order. Names compare without case; values are kept as written, quotes and all. */
 export class Params {
@@ -58,7 +59,7 @@ export class Params {
 }
 
 const NAME = /^[!-+\--:<>-~]+$/; // printable, but no "," ";" "=": what is not a token is the peer's affair
-const VALUE = /^(?:"(?:[^"\\]|\\.)*"|[^\s";,]*)$/s;
+const VALUE = /^(?:"(?:[^"\\]|\\.)*"|[!#-+\--:<-~\x80-\xff]*)$/s;
 
 /**
  * Parses what follows a URI or an address: nothing, or ";" and parameters. White space around ";" and "=" is accepted.
@@ -76,8 +77,8 @@ export function parseParams(text: string, offset = 0): Params {
     const param = text.slice(index + 1, end);
     index = end;
     const equals = param.indexOf("=");
-    const name = (equals < 0 ? param : param.slice(0, equals)).trim();
-    const value = equals < 0 ? undefined : param.slice(equals + 1).trim();
+    const name = trimSpace(equals < 0 ? param : param.slice(0, equals));
+    const value = equals < 0 ? undefined : trimSpace(param.slice(equals + 1));
     if (name === "" && value === undefined) continue; // ";;" and a last ";" do no harm
     if (!NAME.test(name) || (value !== undefined && !VALUE.test(value))) {
       throw new SipSyntaxError(`Cannot parse ${shown(param)} as a parameter`);
@@ -88,7 +89,7 @@ export function parseParams(text: string, offset = 0): Params {
 }
 
 function skipSpace(text: string, index: number): number {
-  while (text.charCodeAt(index) === 0x20 || text.charCodeAt(index) === 0x09) index++;
+  while (isSpace(text.charCodeAt(index))) index++;
   return index;
 }
 

@@ -3,6 +3,7 @@ import { shown, SipSyntaxError } from "./errors.ts";
 import { HeaderField, parseHeaderField } from "./header_field.ts";
 import { splitList } from "./lists.ts";
 import { type SipMessage, SipRequest, SipResponse } from "./message.ts";
+import { isSpace } from "./octets.ts";
 
 /** A request that cannot be used, but can be answered with `statusHint`. */
 export class BadRequestError extends SipSyntaxError {
@@ -20,7 +21,7 @@ export class BadRequestError extends SipSyntaxError {
 export const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_HEADERS = 512;
 
-const REQUEST_LINE = /^([!%'*+\-.0-9A-Z_`a-z~]+) ([^\s<>"]+) SIP\/(\d+)\.(\d+)$/i;
+const REQUEST_LINE = /^([!%'*+\-.0-9A-Z_`a-z~]+) ([!#-;=?-~\x80-\xff]+) SIP\/(\d+)\.(\d+)$/i;
 const STATUS_LINE = /^SIP\/2\.0 (\d{3})(?: ([^\r\n]*))?$/i;
 /**
  * CR and LF only as a pair, no other control characters but those that a backslash escapes (RFC 3261 §25.1, quoted-pair):
@@ -77,10 +78,6 @@ function parseFields(head: string, start: number, faults: SipSyntaxError[]): Hea
     start = end + 2;
   }
   return fields;
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
 
 function parseStartLine(line: string, fields: HeaderField[], faults: SipSyntaxError[]): SipMessage {

@@ -16,8 +16,11 @@ export interface SipUri {
   headers: string;
 }
 
+/** Octets that end no URI: all but controls, space, quotes and angle brackets; UTF-8 without its escapes is tolerated. */
+const CHARACTERS = /^[!#-;=?-~\x80-\xff]*$/;
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
-const USER = /^(?:[\w\-.!~*'()&=+$,;?/\x80-\xff]|%[0-9a-f]{2})+$/i;
+/** Interop: Yealink's and Grandstream's phones can be told to dial "#" as it is, which RFC 3261 §25.1 wants escaped. */
+const USER = /^(?:[\w\-.!~*'()&=+$,;?/#\x80-\xff]|%[0-9a-f]{2})+$/i;
 const PASSWORD = /^(?:[\w\-.!~*'()&=+$,\x80-\xff]|%[0-9a-f]{2})*$/i;
 const HOST = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?$/;
 const HOST_PORT = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/;
@@ -49,7 +52,7 @@ export function parseSipUri(text: string): SipUri {
   if (semicolon < 0 || semicolon > end) semicolon = end;
   const params = semicolon === end ? new Params() : parseParams(text.slice(semicolon, end));
   const { host, port } = parseHostPort(text.slice(hostStart, semicolon), text);
-  if (/[\s<>"]/.test(text)) throw bad(text);
+  if (!CHARACTERS.test(text)) throw bad(text);
   return { scheme, user, password, host, port, params, headers };
 }
 

@@ -1,5 +1,6 @@
 /** Via: which way a request came, and its answer goes (RFC 3261 §20.42). @module */
 import { shown, SipSyntaxError } from "./errors.ts";
+import { trimSpace } from "./octets.ts";
 import { type Params, parseParams } from "./params.ts";
 import { parseHostPort } from "./uri.ts";
 
@@ -29,7 +30,7 @@ export function parseVia(text: string): Via {
   const start = protocol[0].length;
   const semicolon = text.indexOf(";", start);
   const end = semicolon < 0 ? text.length : semicolon;
-  const sentBy = text.slice(start, end).replace(/\s+/g, "");
+  const sentBy = text.slice(start, end).split(":").map(trimSpace).join(":");
   if (sentBy === "") throw bad(text);
   const { host, port } = parseHostPort(sentBy, text);
   return {
