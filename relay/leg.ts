@@ -35,6 +35,15 @@ export interface Destination {
   port: number;
 }
 
+/** Where a packet came from that was refused. */
+export interface RefusedSource {
+  hostname: string;
+  /** 0 before any. */
+  port: number;
+  reason: DropReason;
+  atMs: number;
+}
+
 /** Sends a leg's datagrams to its party. */
 export interface LegSocket {
   /** Does not wait; a failure is the socket's to count. */
@@ -90,6 +99,8 @@ export class Leg {
   rebindings: number;
   /** When media last came from the party; -Infinity before it. */
   lastMediaAtMs: number;
+  /** The latest source whose packet was dropped. Reused. */
+  readonly refused: RefusedSource;
 
   constructor(
     component: "rtp" | "rtcp",
@@ -122,6 +133,7 @@ export class Leg {
     this.noDestination = 0;
     this.rebindings = 0;
     this.lastMediaAtMs = -Infinity;
+    this.refused = { hostname: "", port: 0, reason: "wrong source", atMs: -Infinity };
   }
 
   /** The socket on which the party is sent to, and from which it sends. */
@@ -143,7 +155,9 @@ export class Leg {
   receive(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
     const known = this.destination;
     if (this.state !== "latched" || port !== known.port || hostname !== known.hostname) {
-      return this.#receiveFromElsewhere(packet, hostname, port, nowMs);
+      const verdict = this.#receiveFromElsewhere(packet, hostname, port, nowMs);
+      if (verdict !== "forward" && verdict !== "queued") this.#noteRefused(hostname, port, verdict, nowMs);
+      return verdict;
     }
     const kind = classify(packet);
     if (kind === "stun") return this.#passStun(packet);
@@ -171,6 +185,14 @@ export class Leg {
       default:
         return this.#drop(judgement);
     }
+  }
+
+  #noteRefused(hostname: string, port: number, reason: DropReason, nowMs: number): void {
+    if (reason === "no destination") return; // its source is the party
+    this.refused.hostname = hostname;
+    this.refused.port = port;
+    this.refused.reason = reason;
+    this.refused.atMs = nowMs;
   }
 
   #receiveStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {

@@ -216,10 +216,11 @@ export class Relay {
     return statistics;
   }
 
-  /** Ends what has timed out. To be called about once a second. */
+  /** Notices what is wrong, and ends what has timed out. To be called about once a second. */
   sweep(): void {
     const nowMs = this.#clock.nowMs();
     for (const session of [...this.#all()]) {
+      session.watch(nowMs);
       if (session.expire(nowMs)) this.#expire(session, "session expired");
     }
   }
@@ -259,7 +260,9 @@ export class Relay {
   summary(): RelaySummary {
     const nowMs = this.#clock.nowMs();
     const stream_count: Record<string, number> = {};
+    let problem_count = 0;
     for (const session of this.#all()) {
+      if (session.hasProblem) problem_count++;
       for (const { type } of session.liveStreams) stream_count[type] = (stream_count[type] ?? 0) + 1;
     }
     return {
@@ -271,6 +274,7 @@ export class Relay {
       stream_count,
       bps_relayed: this.#bpsRelayed,
       port_range: this.#options.portRange,
+      problem_count,
       capabilities: ["branches"],
     };
   }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "../src/deps/assert.ts";
 import { fc } from "../src/deps/fast_check.ts";
+import type { MediaProblem } from "../src/control/problem.ts";
 import type { SessionStatistics } from "../src/control/statistics.ts";
 import { removeHeaders, type UpdateFields, updateHeaders } from "../tests/support/control_messages.ts";
 import { FakeClock } from "../tests/support/fakes.ts";
@@ -198,6 +199,7 @@ Deno.test("Relay.handle() answers remove with the statistics: the keys in the or
         callee_quality,
       }],
       dialog_id: "10:20",
+      problems: [],
     }),
   );
 });
@@ -222,6 +224,60 @@ Deno.test("Relay.handle() tells in the statistics how a party's media arrive, wi
   host.arrive(40001, "192.0.2.1:6001", receiverReport({ lastSenderReport: 9 }));
   const both = statistics(host).streams[0]!;
   assertEquals([both.caller_quality!.round_trip_ms, both.callee_quality!.round_trip_ms], [30, 80]);
+});
+
+Deno.test("Relay.sweep() notices a party that is not heard once the call is answered, while it is up and in its statistics", () => {
+  const host = new RelayHost();
+  update(host);
+  update(host, { ...ANSWER, toTag: "" }); // early media: who rings need not speak
+  const speak = (seconds: number) => {
+    for (let left = seconds; left > 0; left--) {
+      host.arrive(40000, "192.0.2.1:6000");
+      host.advance(1000);
+    }
+  };
+  speak(30);
+  update(host, { ...ANSWER, media: "" }); // a 200 without SDP after a 183 with it
+  speak(9);
+  assertEquals([host.log.messages("warning"), host.relay.summary().problem_count], [[], 0]);
+  speak(5);
+  const [line, ...others] = host.log.messages("warning");
+  assertMatch(line!, /^one-way audio: nothing has come from the callee for 10 s \(callee: nothing came\): \(audio\) /);
+  assertEquals([others, host.relay.summary().problem_count], [[], 1]);
+  const problem: MediaProblem = {
+    stream: 0,
+    kind: "one-way",
+    causes: { callee: "nothing came" },
+    "start_time": 30,
+    "end_time": null,
+  };
+  assertEquals(statistics(host).problems, [problem]);
+  host.arrive(40002, "192.0.2.2:7000");
+  speak(1);
+  assertEquals(host.log.messages("info").filter((message) => message.startsWith("one-way audio is over")).length, 1);
+  assertEquals(host.relay.summary().problem_count, 0);
+  host.advance(30_000);
+  const all = (JSON.parse(host.handle("remove", removeHeaders())) as SessionStatistics).problems!;
+  assertEquals(all.map(({ kind, ...times }) => [kind, times.start_time, times.end_time]), [
+    ["one-way", 30, 45],
+    ["silent", 44, 75],
+  ]);
+});
+
+Deno.test("Relay.sweep() expects nobody to speak on hold, in video, or if one_way_after is 0", () => {
+  const held = inCall();
+  update(held, { cseq: 2, toTag: "callee", media: "audio:192.0.2.1:6000:sendonly:ice=no" });
+  update(held, { ...ANSWER, cseq: 2 });
+  const video = new RelayHost();
+  update(video, { media: "video:192.0.2.1:6000" });
+  update(video, { ...ANSWER, media: "video:192.0.2.2:7000" });
+  const off = new RelayHost({ timeouts: { ...TIMEOUTS, oneWayAfterMs: 0 } });
+  update(off);
+  update(off, ANSWER);
+  for (const host of [held, video, off]) {
+    host.advance(60_000);
+    assertEquals([host.log.messages("warning"), host.relay.summary().problem_count], [[], 0]);
+  }
 });
 
 Deno.test("Relay.handle() reports a call that was never answered without start and streams (PROTOCOL §6.6)", () => {
@@ -264,7 +320,7 @@ Deno.test("Relay.handle() answers summary: the keys in the original's order, add
   assertEquals(
     host.handle("summary"),
     '{"ip":"192.0.2.100","version":"1.0","status":"active","uptime":90,"session_count":2,' +
-      '"stream_count":{"audio":2,"video":1},"bps_relayed":0,"port_range":"40000:40100","capabilities":["branches"]}',
+      '"stream_count":{"audio":2,"video":1},"bps_relayed":0,"port_range":"40000:40100","problem_count":0,"capabilities":["branches"]}',
   );
 });
 

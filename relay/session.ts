@@ -55,6 +55,8 @@ export class Session {
   readonly #ended: Stream[] = [];
   /** Tags and answers of the callees of a forked INVITE that answered after the first (RFC 3261 §13.2.2.4). */
   readonly #laterAnswers = new Map<string, readonly Signalled[]>();
+  /** When the callee that answered did; Infinity before it: unlike `startedAtMs`, not when early media began. */
+  #calleeAtMs = Infinity;
   readonly #lastCseq: Record<Party, number> = { caller: -1, callee: -1 };
   #updatedAtMs: number;
   #timedOut = false;
@@ -104,6 +106,7 @@ export class Session {
     if (party === "caller") this.callerUserAgent ??= update.userAgent;
     else this.calleeUserAgent ??= update.userAgent;
     const calleeTag = update.fromTag === this.fromTag ? update.toTag : update.fromTag;
+    if (this.toTag === undefined && calleeTag !== undefined) this.#calleeAtMs = nowMs;
     this.toTag ??= calleeTag;
   }
 
@@ -245,6 +248,21 @@ export class Session {
 
   get liveStreams(): readonly Stream[] {
     return [...this.#established, ...this.#pending()].filter((stream) => stream.alive);
+  }
+
+  /** Looks whether the parties are heard; before a callee has answered, nobody has to speak. */
+  watch(nowMs: number): void {
+    for (const stream of this.#established) {
+      for (const { kind, text } of stream.watch(this.#calleeAtMs, nowMs)) {
+        if (kind === "noticed") this.#log.warning(() => `${text}: ${stream}`);
+        else this.#log.info(() => `${text}: ${stream}`);
+      }
+    }
+  }
+
+  /** Whether a party is not heard now. */
+  get hasProblem(): boolean {
+    return this.#established.some(({ silence }) => silence?.current !== undefined);
   }
 
   /** Ends the streams whose time is over. Returns whether the session is over too, because none is left. */

@@ -1,5 +1,6 @@
 /** A session's statistics as the wire wants them (`src/control/statistics.ts` explains the keys). @module */
 import { bracketed } from "../src/control/media_header.ts";
+import type { MediaProblem } from "../src/control/problem.ts";
 import type { MediaQuality } from "../src/control/quality.ts";
 import type { SessionStatistics, StreamStatistics } from "../src/control/statistics.ts";
 import { codecName } from "../src/rtp/mod.ts";
@@ -30,7 +31,18 @@ export function sessionStatistics(
     username: session.username ?? null,
     streams: session.answeredStreams.map((stream) => streamStatistics(stream, startedAtMs, localAddress, nowMs)),
     dialog_id: session.dialogId ?? null,
+    problems: session.answeredStreams.flatMap((stream, index) => problems(stream, index, startedAtMs)),
   };
+}
+
+function problems(stream: Stream, index: number, sessionAtMs: number): MediaProblem[] {
+  return (stream.silence?.problems ?? []).map(({ kind, causes, startedAtMs, endedAtMs }) => ({
+    stream: index,
+    kind,
+    causes,
+    start_time: Math.max(0, Math.floor((startedAtMs - sessionAtMs) / 1000)),
+    end_time: endedAtMs === Infinity ? null : Math.floor((endedAtMs - sessionAtMs) / 1000),
+  }));
 }
 
 function streamStatistics(stream: Stream, sessionAtMs: number, localAddress: string, nowMs: number): StreamStatistics {

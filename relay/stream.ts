@@ -22,6 +22,7 @@ import type { StreamStatus } from "../src/control/statistics.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair, PortPool } from "./port_pool.ts";
+import { type SilenceNews, SilenceWatch } from "./silence_watch.ts";
 
 export type Party = "caller" | "callee";
 
@@ -29,6 +30,8 @@ export interface StreamTimeouts {
   readonly streamTimeoutMs: number;
   readonly onHoldTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Before it is noticed that a party is not heard; 0: it is not. */
+  readonly oneWayAfterMs: number;
 }
 
 /** What a stream needs from around it. */
@@ -86,6 +89,8 @@ export class Stream implements LegOwner {
   readonly #env: StreamEnvironment;
   /** `undefined` if the stream was offered disabled (port 0), so that it needs no ports. */
   readonly #sides: Readonly<Record<Party, Side>> | undefined;
+  /** `undefined` for a stream in which silence is no news. */
+  readonly silence: SilenceWatch | undefined;
   status: StreamStatus = "active";
   /** When an answer made the stream part of the call, and when it ended. */
   answeredAtMs = Infinity;
@@ -104,6 +109,9 @@ export class Stream implements LegOwner {
     this.#env = env;
     this.#signalledAtMs = nowMs;
     this.#sides = offer.media.port === 0 ? undefined : this.#createSides(nowMs);
+    this.silence = this.#sides === undefined || this.type !== "audio"
+      ? undefined
+      : new SilenceWatch(this.#sides.caller, this.#sides.callee);
     this.update(offerer, offer, nowMs);
   }
 
@@ -252,12 +260,21 @@ export class Stream implements LegOwner {
     return { atMs, status: "conntrack timeout", waitMs: idleTimeoutMs };
   }
 
+  /** Looks whether both parties of a call that was answered at `callAtMs` are heard; returns what is new. */
+  watch(callAtMs: number, nowMs: number): SilenceNews[] {
+    const { oneWayAfterMs } = this.#env.timeouts;
+    if (this.silence === undefined || oneWayAfterMs === 0 || !this.alive || !this.answered) return [];
+    const sinceMs = this.onHold ? Infinity : Math.max(callAtMs, this.#signalledAtMs);
+    return this.silence.check(sinceMs, oneWayAfterMs, nowMs);
+  }
+
   /** Ends the stream and gives its ports back. Twice is harmless. */
   close(status: StreamStatus, nowMs: number, timeoutWaitMs = 0): void {
     if (!this.alive) return;
     this.status = status;
     this.endedAtMs = nowMs;
     this.timeoutWaitMs = timeoutWaitMs;
+    this.silence?.close(nowMs);
     for (const party of ["caller", "callee"] as const) {
       const side = this.#sides?.[party];
       if (side === undefined) continue;

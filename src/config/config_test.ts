@@ -23,6 +23,7 @@ Deno.test("defaultConfig() has the documented defaults", () => {
       streamTimeoutMs: 90_000,
       onHoldTimeoutMs: 7_200_000,
       idleTimeoutMs: 180_000,
+      oneWayAfterMs: 10_000,
       learning: "heuristic",
       rebinding: true,
       dnsCheckIntervalMs: 60_000,
@@ -121,6 +122,7 @@ port_range = 50000:50010
 stream_timeout = 101
 on_hold_timeout = 102
 idle_timeout = 103
+one_way_after = 0
 learning = open
 rebinding = no
 dns_check_interval = 104
@@ -219,6 +221,7 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
     streamTimeoutMs: 101_000,
     onHoldTimeoutMs: 102_000,
     idleTimeoutMs: 103_000,
+    oneWayAfterMs: 0,
     learning: "open",
     rebinding: false,
     dnsCheckIntervalMs: 104_000,

@@ -49,6 +49,8 @@ export interface RelayConfig {
   readonly learning: LearningMode;
   /** Whether a NAT's new mapping is followed without signalling. */
   readonly rebinding: boolean;
+  /** A party that is not heard for this time is noticed; 0: not. */
+  readonly oneWayAfterMs: number;
   /** Between two look-ups of the dispatchers' names; at least 1000. */
   readonly dnsCheckIntervalMs: number;
   /** Between two pings; at least 1000. */
@@ -77,6 +79,7 @@ export const RELAY_SECTION = section(
     stream_timeout: key("90", parseSeconds),
     on_hold_timeout: key("7200", parseSeconds),
     idle_timeout: key("180", parseSeconds),
+    one_way_after: key("10", parseSecondsOrZero),
     learning: key("heuristic", parseLearningMode),
     rebinding: key("yes", parseBoolean),
     dns_check_interval: key("60", parseSeconds),
@@ -97,6 +100,7 @@ export const RELAY_SECTION = section(
     streamTimeoutMs: values.stream_timeout,
     onHoldTimeoutMs: values.on_hold_timeout,
     idleTimeoutMs: values.idle_timeout,
+    oneWayAfterMs: values.one_way_after,
     learning: values.learning,
     rebinding: values.rebinding,
     dnsCheckIntervalMs: values.dns_check_interval,

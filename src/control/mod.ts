@@ -7,7 +7,7 @@
  * 2. `request.ts`: lines to a command with `headers.ts`.
  * 3. `commands.ts`: the headers of `update` and `remove`, with `media_header.ts` and `signaling_ip.ts`.
  * 4. `relay_reply.ts`: a relay's lines, and the answer with the ports.
- * 5. `statistics.ts`: the JSON of sessions and relays, with `quality.ts`.
+ * 5. `statistics.ts`: the JSON of sessions and relays, with `quality.ts` and `problem.ts`.
  * @module
  */
 export * from "./commands.ts";
@@ -15,6 +15,7 @@ export * from "./errors.ts";
 export * from "./headers.ts";
 export * from "./line_framer.ts";
 export * from "./media_header.ts";
+export * from "./problem.ts";
 export * from "./quality.ts";
 export * from "./relay_reply.ts";
 export * from "./request.ts";

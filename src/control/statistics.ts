@@ -6,6 +6,7 @@
  */
 import * as v from "../deps/valibot.ts";
 import { ControlSyntaxError } from "./errors.ts";
+import type { MediaProblem } from "./problem.ts";
 import type { MediaQuality } from "./quality.ts";
 import { parseJson } from "./signaling_ip.ts";
 
@@ -65,6 +66,8 @@ export interface SessionStatistics {
   streams: StreamStatistics[];
   /** Addition: from a relay, so that a dispatcher that restarts can end the dialog. */
   dialog_id?: string | null;
+  /** Addition: times in which a party was not heard, also those that are over. */
+  problems?: MediaProblem[];
   /** Addition: in the answer to `sessions`, whether the asking dispatcher set the session up. */
   own?: boolean;
 }
@@ -89,6 +92,8 @@ export interface RelaySummary {
   bps_relayed: number;
   /** Addition: with `ip`, what tells two relays behind one address apart. */
   port_range?: string;
+  /** Addition: answered calls in which a party is not heard now. */
+  problem_count?: number;
   /** Addition: what this relay understands beyond the original's commands; `branches`: `remove` ends one of several
    * callees that answered. */
   capabilities?: string[];

@@ -11,7 +11,16 @@ const Summary = v.looseObject({
   session_count: v.optional(v.number(), 0),
   stream_count: v.optional(v.record(v.string(), v.number()), {}),
   bps_relayed: v.optional(v.number(), 0),
+  problem_count: v.optional(v.number(), 0),
 });
+
+const Quality = v.nullish(v.looseObject({
+  loss_percent: v.number(),
+  jitter_ms: v.nullable(v.number()),
+  mos: v.nullable(v.number()),
+}));
+
+const Problem = v.looseObject({ stream: v.number(), kind: v.string(), end_time: v.nullable(v.number()) });
 
 const Session = v.looseObject({
   call_id: v.string(),
@@ -26,7 +35,10 @@ const Session = v.looseObject({
     callee_packets: v.number(),
     caller_remote: v.string(),
     callee_remote: v.string(),
+    caller_quality: Quality,
+    callee_quality: Quality,
   })),
+  problems: v.optional(v.array(Problem), []),
 });
 
 /** The answer is not what a dispatcher says. */
@@ -50,17 +62,22 @@ export function summaryPage(json: string): string {
       title: "STREAMS",
       text: (relay) => Object.entries(relay.stream_count).map(([type, count]) => `${count} ${type}`).join(", ") || "-",
     },
+    { title: "PROBLEMS", align: "right", text: (relay) => String(relay.problem_count) },
     { title: "RELAYED", align: "right", text: (relay) => bitRateText(relay.bps_relayed) },
   ]);
 }
 
-/** The calls, one stream a line. */
+/** The calls, one stream a line. Loss, jitter and MOS are those of what the party sent. */
 export function sessionsPage(json: string): string {
   const sessions = parsed(v.array(Session), json);
   if (sessions.length === 0) return "No calls are up.";
   const rows = sessions.flatMap((session) => {
     const streams: (typeof session.streams[number] | undefined)[] = session.streams;
-    return (streams.length === 0 ? [undefined] : streams).map((stream) => ({ session, stream }));
+    return (streams.length === 0 ? [undefined] : streams).map((stream, index) => ({
+      session,
+      stream,
+      problem: session.problems.find((problem) => problem.stream === index && problem.end_time === null),
+    }));
   });
   return table(rows, [
     { title: "CALL-ID", text: ({ session }) => session.call_id },
@@ -68,13 +85,21 @@ export function sessionsPage(json: string): string {
     { title: "TO", text: ({ session }) => session.to_uri },
     { title: "TIME", align: "right", text: ({ session }) => durationText(session.duration) },
     { title: "STREAM", text: ({ stream }) => stream?.media_type ?? "-" },
-    { title: "STATUS", text: ({ stream }) => stream?.status ?? "not answered" },
+    { title: "STATUS", text: ({ stream, problem }) => problem?.kind ?? stream?.status ?? "not answered" },
     { title: "CODEC", text: ({ stream }) => stream?.caller_codec ?? "-" },
     { title: "CALLER AT", text: ({ stream }) => stream?.caller_remote ?? "-" },
     { title: "PACKETS", align: "right", text: ({ stream }) => String(stream?.caller_packets ?? "-") },
+    { title: "LOSS JITTER MOS", text: ({ stream }) => qualityText(stream?.caller_quality) },
     { title: "CALLEE AT", text: ({ stream }) => stream?.callee_remote ?? "-" },
     { title: "PACKETS", align: "right", text: ({ stream }) => String(stream?.callee_packets ?? "-") },
+    { title: "LOSS JITTER MOS", text: ({ stream }) => qualityText(stream?.callee_quality) },
   ]);
+}
+
+function qualityText(quality: v.InferOutput<typeof Quality>): string {
+  if (quality === null || quality === undefined) return "-";
+  const jitter = quality.jitter_ms === null ? "-" : `${quality.jitter_ms.toFixed(0)}ms`;
+  return `${quality.loss_percent.toFixed(1)}% ${jitter} ${quality.mos?.toFixed(1) ?? "-"}`;
 }
 
 function parsed<S extends v.GenericSchema>(schema: S, json: string): v.InferOutput<S> {

@@ -27,6 +27,8 @@ const ADDITIONS = new Set([
   "dropped",
   "caller_quality",
   "callee_quality",
+  "problems",
+  "problem_count",
   "port_range",
   "capabilities",
   "all_streams_ice",

@@ -11,7 +11,7 @@ export const RELAY_OPTIONS: RelayHostOptions = {
   relayIp: "127.0.0.1",
   endPort: 50_000,
   restMs: 1e9, // so that a port stands for one party of one call
-  timeouts: { streamTimeoutMs: 6000, onHoldTimeoutMs: 10_000, idleTimeoutMs: 60_000 },
+  timeouts: { streamTimeoutMs: 6000, onHoldTimeoutMs: 10_000, idleTimeoutMs: 60_000, oneWayAfterMs: 10_000 },
 };
 
 /** The machines in the middle of a transcript. */

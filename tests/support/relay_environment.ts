@@ -7,7 +7,12 @@ import { RecordingLogger } from "./fakes.ts";
 import { rtp } from "./rtp_packets.ts";
 
 /** The defaults of the configuration. */
-export const TIMEOUTS: StreamTimeouts = { streamTimeoutMs: 90_000, onHoldTimeoutMs: 7_200_000, idleTimeoutMs: 180_000 };
+export const TIMEOUTS: StreamTimeouts = {
+  streamTimeoutMs: 90_000,
+  onHoldTimeoutMs: 7_200_000,
+  idleTimeoutMs: 180_000,
+  oneWayAfterMs: 10_000,
+};
 
 export class RelayEnvironment implements StreamEnvironment {
   readonly sockets = new FakeSockets();

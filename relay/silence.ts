@@ -1,0 +1,46 @@
+/**
+ * Why nothing comes from a party, as far as a relay can tell: what has arrived at its ports instead.
+ * @module
+ */
+import type { SilenceCause } from "../src/control/problem.ts";
+import type { Leg } from "./leg.ts";
+
+/** The drops that explain a silence, in the order in which they do. */
+const DROPS: readonly (readonly [SilenceCause, (leg: Leg) => number])[] = [
+  ["wrong source", (leg) => leg.wrongSource],
+  ["unvouched source", (leg) => leg.unvouchedSource],
+  ["obsolete source", (leg) => leg.obsoleteSource],
+  ["undecided", (leg) => leg.undecided],
+  ["loop", (leg) => leg.loop],
+  ["not media", (leg) => leg.notMedia],
+];
+
+/** A party that is listened to: its legs, and what had been dropped when it was heard last. */
+export class Silence {
+  readonly #rtp: Leg;
+  readonly #rtcp: Leg;
+  readonly #droppedBefore: number[] = DROPS.map(() => 0);
+  #heardAtMs = -Infinity;
+
+  constructor(rtp: Leg, rtcp: Leg) {
+    this.#rtp = rtp;
+    this.#rtcp = rtcp;
+  }
+
+  /** When media came last. What was dropped before that explains no silence after it; to be called about once a second. */
+  heardAtMs(): number {
+    if (this.#rtp.lastMediaAtMs !== this.#heardAtMs) {
+      this.#heardAtMs = this.#rtp.lastMediaAtMs;
+      DROPS.forEach(([, count], index) => this.#droppedBefore[index] = count(this.#rtp));
+    }
+    return this.#heardAtMs;
+  }
+
+  cause(): SilenceCause {
+    const drop = DROPS.find(([, count], index) => count(this.#rtp) > this.#droppedBefore[index]!);
+    if (drop !== undefined) return drop[0];
+    if (this.#rtp.packets > 0) return this.#rtp.reception.main === undefined ? "no RTP" : "stopped";
+    if (this.#rtp.stunPackets > 0) return "only STUN";
+    return this.#rtcp.packets > 0 ? "only RTCP" : "nothing came";
+  }
+}
