@@ -24,7 +24,7 @@ export interface BranchPlan {
   readonly request: SipRequest;
   /** In the order in which they are tried (RFC 3263 §4.3). */
   readonly targets: readonly Target[];
-  /** What the branch ends with if there is no target, as nobody serves the domain; 503 if absent. */
+  /** What the branch ends with if there is no target, as nobody serves the domain, say; 503 if absent. */
   readonly statusWithoutTarget?: number;
 }
 

@@ -15,7 +15,7 @@
  *
  * | line                      | means                                                                             |
  * | ------------------------- | --------------------------------------------------------------------------------- |
- * | `NAME > WHAT`             | a phone sends: `INVITE URI`, `BYE` in its dialog, `ACK`, `CANCEL`, `180`, `200 BYE`, `again` |
+ * | `NAME > WHAT`             | a phone sends: `INVITE URI`, `BYE` in its dialog, `ACK`, `CANCEL`, `180`, `200 BYE`, `again`, `authorized` (what was challenged) |
  * | `NAME < WHAT`             | the proxy sends: `180`, `INVITE`, `INVITE URI`                                     |
  * | `relay < WHAT`            | the dispatcher is asked: `update request PLACES`, `update reply PLACES`, `remove TAGS` |
  * | `relay answers`, `holds`, `down` | how the dispatcher behaves from now on; `relay > LINE` answers what it held |

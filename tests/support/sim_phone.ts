@@ -3,7 +3,9 @@ import { createResponse, type SipMessage, SipRequest, SipResponse } from "../../
 import { parseNameAddr } from "../../src/sip/name_addr.ts";
 import { parseMessage } from "../../src/sip/parse_message.ts";
 import { defaultPort, type Flow, type Transport } from "../../src/transport/flow.ts";
+import { answerChallenge } from "../../src/sip/digest.ts";
 import { serializeHostPort } from "../../src/sip/uri.ts";
+import { seededRandom } from "./fakes.ts";
 
 /** Headers of a message: set, taken off (`undefined`), in the order in which they were written. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -32,10 +34,14 @@ export class SimPhone {
   #lastReceived: SipRequest | undefined;
   #invite: SipRequest | undefined;
   #inviteFinal: SipResponse | undefined;
+  #lastRequest: SipRequest | undefined;
+  /** What the last 401 or 407 asks for. */
+  #challenge: SipResponse | undefined;
   #lastSent = "";
   #dialog: SimDialog | undefined;
   #branches = 0;
   #calls = 0;
+  readonly #random = seededRandom(7);
 
   constructor(name: string, flow: Flow) {
     this.name = name;
@@ -72,6 +78,7 @@ export class SimPhone {
 
   #receiveResponse(response: SipResponse): void {
     const { method } = response.cseq;
+    if (response.status === 401 || response.status === 407) this.#challenge = response;
     if (method === "INVITE" && response.status >= 200) this.#inviteFinal = response;
     const dialog = this.#dialog;
     if (dialog?.callId !== response.callId || response.status === 100 || response.status >= 300) return;
@@ -82,11 +89,18 @@ export class SimPhone {
     if (recorded.length > 0) dialog.routes = recorded.toReversed();
   }
 
-  /** Writes `INVITE sip:bob@example.com`, `BYE` in the dialog, `ACK`, `CANCEL`, `180`, `200 BYE`, or `again`. */
+  /**
+   * Writes `INVITE sip:bob@example.com`, `BYE` in the dialog, `ACK`, `CANCEL`, `180`, `200 BYE`; `again`: the same octets;
+   * `authorized`: the last request with what a challenge asks for, `authorized PASSWORD` with another password.
+   */
   write(what: string, fields: Fields, body: string): string {
     const [first = "", second] = what.split(" ");
     if (first === "again") return this.#lastSent;
-    const message = /^\d{3}$/.test(first) ? this.#response(Number(first), second) : this.#request(first, second);
+    const message = /^\d{3}$/.test(first)
+      ? this.#response(Number(first), second)
+      : first === "authorized"
+      ? this.#authorized(second)
+      : this.#request(first, second);
     for (const [name, value] of fields) {
       if (value === "none") message.removeHeader(name.toLowerCase());
       else message.setHeaderValues(name.toLowerCase(), value === "" ? [""] : value.split(" && "));
@@ -96,7 +110,27 @@ export class SimPhone {
       this.#invite = message;
       this.#inviteFinal = undefined;
     }
+    if (message instanceof SipRequest && message.method !== "ACK") this.#lastRequest = message;
     return this.#lastSent = message.serialize();
+  }
+
+  /** The last request anew, with an answer to the challenge (RFC 3261 §22.2). */
+  #authorized(password = `${this.name}-secret`): SipRequest {
+    const [request, challenge] = [this.#lastRequest, this.#challenge];
+    if (request === undefined || challenge === undefined) throw new TypeError(`nobody has challenged ${this.name}`);
+    const copy = request.clone();
+    const isProxy = challenge.status === 407;
+    const { method, requestUri: uri, body } = copy;
+    const answer = { username: this.name, password, method, uri, body };
+    const asked = challenge.headerFields(isProxy ? "proxy-authenticate" : "www-authenticate");
+    copy.setHeader(isProxy ? "proxy-authorization" : "authorization", answerChallenge(asked, answer, this.#random));
+    copy.setHeader("cseq", `${copy.cseq.sequence + 1} ${method}`);
+    copy.setHeader(
+      "via",
+      copy.header("via")!.replace(/branch=[^;]+/, `branch=z9hG4bK-${this.name}-${++this.#branches}`),
+    );
+    if (this.#dialog?.callId === copy.callId) this.#dialog.cseq = copy.cseq.sequence;
+    return copy;
   }
 
   #request(method: string, uri: string | undefined): SipRequest {
