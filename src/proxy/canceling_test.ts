@@ -213,7 +213,6 @@ Deno.test("CANCEL while the script still thinks keeps the INVITE from leaving (Â
   `);
   thought.resolve();
   await conversation.play(`
-    +0
     alice < 487
   `);
 });

@@ -56,8 +56,9 @@ export class ForwardedRequest implements ResponseContextOutput, Timed {
   async #plan(destination: Destination): Promise<BranchPlan> {
     const { settings, locator } = this.#services;
     const request = copyFor(this.#call.request, destination, settings.maxForwards);
+    const route = this.#call.branchRoute;
     try {
-      await this.#call.branchRoute?.(new BranchScope(this.#call, request, destination, this.#services));
+      if (route !== undefined) await route(new BranchScope(this.#call, request, destination, this.#services));
     } catch (error) {
       this.#call.logScriptError("branch", error);
       return { request, targets: [], statusWithoutTarget: 500 };

@@ -4,6 +4,7 @@ import type { Dialog } from "../dialog/dialog.ts";
 import type { Clock } from "../env/clock.ts";
 import type { Binding } from "../registrar/binding.ts";
 import type { LocationTable } from "../registrar/location.ts";
+import { SipSyntaxError } from "../sip/errors.ts";
 import { parseSipUri, serializeHostPort } from "../sip/uri.ts";
 import type { ContactListing, ControlOperations, DialogListing, LocationListing } from "./control.ts";
 import type { EngagedMedia } from "./engaged_media.ts";
@@ -35,7 +36,10 @@ export function createOperations(options: OperationsOptions): ControlOperations 
     *dialogs(): Iterable<DialogListing> {
       for (const dialog of dialogs.values()) yield dialogListing(dialog, clock);
     },
-    contacts: (text) => contacts(aorFrom(text, domain)),
+    contacts(text) {
+      const aor = aorFrom(text, domain);
+      return aor === undefined ? [] : contacts(aor);
+    },
     *locations(): Iterable<LocationListing> {
       for (const aor of locations.aors()) yield { aor, contacts: contacts(aor) };
     },
@@ -44,9 +48,15 @@ export function createOperations(options: OperationsOptions): ControlOperations 
   };
 }
 
-function aorFrom(text: string, domain: string): string {
-  if (/^sips?:/i.test(text)) return aorOf(parseSipUri(text));
-  return text.includes("@") ? text : `${text}@${domain}`;
+/** `undefined` for a URI that is none. */
+function aorFrom(text: string, domain: string): string | undefined {
+  if (!/^sips?:/i.test(text)) return text.includes("@") ? text : `${text}@${domain}`;
+  try {
+    return aorOf(parseSipUri(text));
+  } catch (error) {
+    if (error instanceof SipSyntaxError) return undefined;
+    throw error;
+  }
 }
 
 function dialogListing(dialog: Dialog, clock: Clock): DialogListing {

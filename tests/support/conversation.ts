@@ -87,6 +87,7 @@ export class Conversation {
 
   /** Plays a part; at its end nothing may be left that the proxy said. */
   async play(text: string): Promise<void> {
+    await this.#collect(); // what the test itself has set off
     for (const raw of text.split("\n")) {
       const line = raw.replace(/(^|\s)#.*$/, "").trim();
       if (line === "") continue;
