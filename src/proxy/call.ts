@@ -21,7 +21,7 @@ export interface Call extends FailedRequest {
   dialog: Dialog | undefined;
   /** The destinations or, if no route set any, the Request-URI. */
   readonly destinationsOrUri: readonly Destination[];
-  /** What `recordRoute` was given; `undefined` if it was not called. */
+  /** What `recordRoute` was given, and its signature; `undefined` if it was not called. */
   readonly recordRouteParams: string | undefined;
   /** The routes that apply: this request's own, else the script's. */
   readonly branchRoute: RoutingScript["branch"];

@@ -24,6 +24,7 @@ import { EngagedMedia } from "./engaged_media.ts";
 import { OwnAddress } from "./own_address.ts";
 import { PhonePinger } from "./phone_pinger.ts";
 import { Proxy, sendLocal, toTagMaker } from "./proxy.ts";
+import { RouteSignature } from "./route_signature.ts";
 import type { RoutingScript } from "./script.ts";
 import type { ProxyServices, ProxySettings } from "./services.ts";
 
@@ -49,6 +50,8 @@ export interface CoreOptions {
   /** Without it registrations do not outlive the process. */
   readonly locationStore?: LocationStore | undefined;
   readonly dialogStore: DialogStore;
+  /** Of the signatures in our Record-Routes: 32 bytes, the same after a restart. */
+  readonly routeKey: Uint8Array;
   /** The script of the moment. */
   readonly script: () => RoutingScript;
   /** Called when something is due earlier. */
@@ -113,6 +116,7 @@ export class ProxyCore {
       }),
       mediaproxy,
       media: this.media,
+      routeSignature: new RouteSignature(options.routeKey),
       toTag: toTagMaker(random),
       script: options.script,
     };

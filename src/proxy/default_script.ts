@@ -10,6 +10,9 @@ import type { FailedRequest, IncomingReply, IncomingRequest, RoutingScript, Scri
 
 const ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, PRACK, INFO, MESSAGE, REFER, NOTIFY, SUBSCRIBE";
 
+/** What says anew where a party to a dialog is (RFC 3261 §12.2, RFC 6665). */
+const REFRESHING: ReadonlySet<string> = new Set(["INVITE", "SUBSCRIBE"]);
+
 /** The residential service. */
 export function residentialScript({ authenticate, ringTimeoutMs }: ScriptSettings): RoutingScript {
   return { request, reply, failure };
@@ -26,12 +29,18 @@ export function residentialScript({ authenticate, ringTimeoutMs }: ScriptSetting
     inward(call);
   }
 
-  /** Requests in a dialog follow the route that was recorded when it began. */
+  /** Requests in a dialog follow the route that was recorded when it began; others are admitted as if they began one. */
   function inDialog(call: IncomingRequest): void {
-    if (!call.looseRoute()) return call.request.method === "ACK" ? call.drop() : call.reply(481);
+    const isAck = call.request.method === "ACK";
+    if (!call.looseRoute()) return isAck ? call.drop() : call.reply(481);
+    if (!call.isOnRecordedRoute) { // a stranger may have written our Route, and the tag in To
+      if (isAck) return call.drop();
+      if (!admit(call)) return;
+      if (call.isLocal(call.request.requestUri) && !call.lookup()) return call.reply(404);
+    }
     if (call.isNatted) call.aliasContact();
     call.resolveAlias();
-    call.recordRoute();
+    if (REFRESHING.has(call.request.method)) call.recordRoute(); // for a phone that has forgotten its dialog (§16.6 step 4)
     call.relay();
   }
 

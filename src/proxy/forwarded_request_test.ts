@@ -66,9 +66,9 @@ Deno.test("ForwardedRequest records its route if the script says so, and in-dial
     `
     alice > INVITE sip:bob@203.0.113.20
     alice < 100
-    bob < INVITE | Record-Route: <sip:192.0.2.1;lr>
+    bob < INVITE | Record-Route: <sip:192.0.2.1;lr;sig=*>
     bob > 200
-    alice < 200 | Record-Route: <sip:192.0.2.1;lr>
+    alice < 200 | Record-Route: <sip:192.0.2.1;lr;sig=*>
     alice > ACK
     bob < ACK sip:bob@203.0.113.20 | Route: none | Max-Forwards: 69
     bob > BYE
@@ -100,9 +100,9 @@ Deno.test("ForwardedRequest records both sides when the transport changes, and l
     bob = tcp 203.0.113.20:40001
     alice > INVITE sip:bob@203.0.113.20:40001;transport=tcp
     alice < 100
-    bob < INVITE | Record-Route: <sip:192.0.2.1;transport=tcp;lr;r2=on>, <sip:192.0.2.1;lr;r2=on>
+    bob < INVITE | Record-Route: <sip:192.0.2.1;transport=tcp;lr;r2=on;sig=*>, <sip:192.0.2.1;lr;r2=on;sig=*>
     bob > 200
-    alice < 200 | Record-Route: <sip:192.0.2.1;transport=tcp;lr;r2=on>, <sip:192.0.2.1;lr;r2=on>
+    alice < 200 | Record-Route: <sip:192.0.2.1;transport=tcp;lr;r2=on;sig=*>, <sip:192.0.2.1;lr;r2=on;sig=*>
     alice > ACK
     bob < ACK | Route: none
     bob > INFO
@@ -139,7 +139,7 @@ Deno.test("ForwardedRequest records both sides when the network changes, and lea
   await conversation.play(`
     alice > INVITE sip:bob@203.0.113.20
     alice < 100
-    bob < INVITE | Record-Route: <sip:10.9.0.1;lr;r2=on>, <sip:192.0.2.1;lr;r2=on> | Via: SIP/2.0/UDP 10.9.0.1*
+    bob < INVITE | Record-Route: <sip:10.9.0.1;lr;r2=on;sig=*>, <sip:192.0.2.1;lr;r2=on;sig=*> | Via: SIP/2.0/UDP 10.9.0.1*
     bob > 200
     alice < 200
     alice > ACK

@@ -54,8 +54,7 @@ export class OwnAddress {
    * should be the Request-URI; else the topmost one, or two if we recorded one for each side.
    */
   takeRoutes(request: SipRequest): OwnRoute {
-    this.#undoStrictRouting(request);
-    const first = this.#takeFirst(request);
+    const first = this.#undoStrictRouting(request) ?? this.#takeFirst(request);
     if (first === undefined) return NO_ROUTE;
     const parameter = (name: string) => first.params.get(name);
     if (!first.params.has("r2")) return { found: true, leaveFrom: undefined, parameter };
@@ -63,13 +62,15 @@ export class OwnAddress {
     return { found: true, leaveFrom: second && this.listenPointOf(second), parameter };
   }
 
-  #undoStrictRouting(request: SipRequest): void {
-    if (!request.hasHeader("route") || !request.requestUri.includes(";lr")) return;
+  /** Returns our route that stood in the Request-URI, if a strict router has put it there. */
+  #undoStrictRouting(request: SipRequest): SipUri | undefined {
+    if (!request.hasHeader("route") || !request.requestUri.includes(";lr")) return undefined;
     const { uri } = request;
-    if (uri.user !== undefined || !uri.params.has("lr") || !this.isLocal(uri)) return;
+    if (uri.user !== undefined || !uri.params.has("lr") || !this.isLocal(uri)) return undefined;
     const routes = request.headerValues("route");
     request.setRequestUri(parseNameAddr(routes.pop()!).uri);
     request.setHeaderValues("route", routes);
+    return uri;
   }
 
   #takeFirst(request: SipRequest): SipUri | undefined {

@@ -14,6 +14,7 @@ import type { Call, FailureOutcome } from "./call.ts";
 import { ForwardedRequest } from "./forwarded_request.ts";
 import type { OwnRoute } from "./own_address.ts";
 import { addressOfRecord, destinationOf, registerRequest } from "./registration.ts";
+import { SIGNATURE_PARAMETER } from "./route_signature.ts";
 import type { Destination, RelayOptions, RoutingScript, UseMediaProxyResult } from "./script.ts";
 import type { ProxyServices } from "./services.ts";
 
@@ -111,11 +112,18 @@ export class RoutedRequest implements Call {
     return this.#ownRoute.parameter(name);
   }
 
-  recordRoute(params = ""): void {
-    this.#recordRouteParams = params;
+  get isOnRecordedRoute(): boolean {
+    if (!this.#ownRoute.found) return false;
+    const { routeSignature, media } = this.#services;
+    if (media.dialogs.find(this.received) !== undefined) return true;
+    return routeSignature.isGenuine(this.#ownRoute.parameter(SIGNATURE_PARAMETER), this.received.callId);
   }
 
-  /** What `recordRoute` was given; `undefined` if it was not called. */
+  recordRoute(params = ""): void {
+    this.#recordRouteParams = params + this.#services.routeSignature.parameterFor(this.received.callId);
+  }
+
+  /** What `recordRoute` was given, and its signature; `undefined` if it was not called. */
   get recordRouteParams(): string | undefined {
     return this.#recordRouteParams;
   }

@@ -166,7 +166,7 @@ Deno.test("routeParam() gives back what recordRoute() noted", async () => {
     `
     alice > INVITE sip:bob@203.0.113.20
     alice < 100
-    bob < INVITE | Record-Route: <sip:192.0.2.1;lr;id=7>
+    bob < INVITE | Record-Route: <sip:192.0.2.1;lr;id=7;sig=*>
     bob > 200
     alice < 200
     alice > ACK

@@ -7,7 +7,7 @@
  *
  * export default {
  *   request(call) {
- *     if (call.looseRoute()) return call.relay();
+ *     if (call.isOnRecordedRoute) return call.relay();
  *     if (!call.lookup()) return call.reply(404);
  *     if (call.request.method === "INVITE") call.engageMediaProxy();
  *     call.recordRoute();
@@ -108,9 +108,14 @@ export interface IncomingRequest extends RouteScope {
   isLocal(uri: SipUri | string): boolean;
   /** Whether a Route of ours led it here; the routes that did are taken off already (RFC 3261 §16.4). */
   looseRoute(): boolean;
+  /**
+   * Whether that Route is one which we recorded in this very call: it is signed, so that nobody can have made it up. What
+   * comes without may be anybody's, whatever tag its To has.
+   */
+  readonly isOnRecordedRoute: boolean;
   /** A parameter that `recordRoute` gave to the Route by which it came. */
   routeParam(name: string): string | undefined;
-  /** Keeps this proxy in the dialog's path (RFC 3261 §16.6 step 4). `params` such as `;id=7` come back by `routeParam`. */
+  /** Keeps this proxy in the dialog's path (RFC 3261 §16.6 step 4). `params` such as `;id=7` come back by `routeParam`; `sig` is ours. */
   recordRoute(params?: string): void;
   /** Notes in the Contact where its sender really is, so that requests to it find the way through the NAT. */
   aliasContact(): void;

@@ -13,6 +13,7 @@ import type { TransactionLayer } from "../transaction/mod.ts";
 import type { SipTransport } from "../transport/flow.ts";
 import type { EngagedMedia } from "./engaged_media.ts";
 import type { OwnAddress } from "./own_address.ts";
+import type { RouteSignature } from "./route_signature.ts";
 import type { RoutingScript, ScriptSettings } from "./script.ts";
 
 /** What `[Proxy]` says about routing. */
@@ -45,6 +46,8 @@ export interface ProxyServices {
   readonly authenticator: Authenticator;
   readonly mediaproxy: MediaProxy;
   readonly media: EngagedMedia;
+  /** Of our Record-Routes. */
+  readonly routeSignature: RouteSignature;
   /** The To tag of our own responses to a request, the same for its retransmissions (RFC 3261 §8.2.6.2, §8.2.7). */
   readonly toTag: (request: SipRequest) => string;
   /** The script of the moment: it may be loaded anew. */

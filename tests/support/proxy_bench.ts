@@ -58,6 +58,7 @@ export class ProxyBench {
   /** What outlives a restart. */
   readonly dialogRecords = new Map<string, DialogRecord>();
   readonly bindingRecords = new Map<string, StoredBinding>();
+  routeKey: Uint8Array = new Uint8Array(32).fill(7);
   script: RoutingScript;
   core: ProxyCore;
   readonly #options: BenchOptions;
@@ -99,6 +100,7 @@ export class ProxyBench {
         remove: (id) => void this.dialogRecords.delete(id),
         close: () => {},
       },
+      routeKey: this.routeKey,
       script: () => this.script,
       wake: () => {},
     });

@@ -23,6 +23,7 @@ import type { RoutingScript } from "../script.ts";
 import { listenForCommands } from "./control_socket.ts";
 import { NO_DIALOG_STORE } from "../dialog_store.ts";
 import { DialogDatabase } from "./dialog_database.ts";
+import { keptRouteKey, newRouteKey } from "./route_key.ts";
 import { loadScript } from "./script_loader.ts";
 import { readTlsFiles } from "./tls_files.ts";
 
@@ -41,6 +42,9 @@ export interface RunningProxy extends AsyncDisposable {
   /** Stops. Calls go on; registrations and dialogs are on disk. */
   close(): Promise<void>;
 }
+
+/** In `state_dir`. */
+const ROUTE_KEY_FILE = "route.key";
 
 /** `udp 192.0.2.1:5060`, for messages. */
 export function listenPointText({ transport, address, port }: ListenPoint): string {
@@ -119,6 +123,7 @@ class ProxyService {
         users,
         locationStore: store,
         dialogStore,
+        routeKey: this.#routeKey(),
         script: () => this.#script!,
         wake: this.#driver.rearm,
       }),
@@ -222,10 +227,30 @@ class ProxyService {
     return { kind, path: resolveIn(kind === "file" ? this.#paths.configDir : stateDir, path) };
   }
 
+  /** Without a database nothing need be kept, but a key that is makes calls outlive a restart. */
+  #routeKey(): Uint8Array {
+    const { database, stateDir } = this.#config.proxy;
+    const path = resolveIn(stateDir, ROUTE_KEY_FILE);
+    try {
+      this.#makeDirectoryOf(path);
+      return keptRouteKey(path);
+    } catch (error) {
+      if (database !== undefined) throw error;
+      this.#log.warning(`${(error as Error).message}; after a restart calls that are up may not find their way`);
+      return newRouteKey();
+    }
+  }
+
   #databasePath(): string | undefined {
     const { database, stateDir } = this.#config.proxy;
     if (database === undefined) return undefined;
     const path = resolveIn(stateDir, database);
+    this.#makeDirectoryOf(path);
+    return path;
+  }
+
+  /** @throws StartError */
+  #makeDirectoryOf(path: string): void {
     const directory = path.slice(0, path.lastIndexOf("/")) || "/";
     try {
       Deno.mkdirSync(directory, { recursive: true, mode: 0o750 });
@@ -234,7 +259,6 @@ class ProxyService {
       const reason = (cause as Error).message;
       throw new StartError(`Cannot make ${directory} ([Proxy] state_dir): ${reason}`, { cause });
     }
-    return path;
   }
 
   async #listenForCommands(control: ControlInterface): Promise<void> {
