@@ -1,7 +1,7 @@
 /** A request in the hands of the proxy, as its parts see it; `routed_request.ts` makes it. @module */
 import type { Dialog } from "../dialog/dialog.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
-import type { ServerTransaction } from "../transaction/mod.ts";
+import type { ClientHandler, ServerTransaction } from "../transaction/mod.ts";
 import type { Target } from "../transport/flow.ts";
 import type { Destination, FailedRequest, RoutingScript } from "./script.ts";
 
@@ -37,6 +37,8 @@ export interface Call extends FailedRequest {
   beginFailure(response: SipResponse, isCanceled: boolean): void;
   /** What the failure route decided. */
   endFailure(): FailureOutcome;
+  /** What is to hear of further 2xx in its place, and does not refer to it. */
+  putAway(): ClientHandler;
   /** A script's fault: logged with its stack. */
   logScriptError(route: string, error: unknown): void;
 }

@@ -1,5 +1,8 @@
 import { assertEquals } from "../deps/assert.ts";
+import { seededRandom } from "../../tests/support/fakes.ts";
+import { requestOf } from "../../tests/support/transaction_bench.ts";
 import { Conversation, play } from "../../tests/support/conversation.ts";
+import { toTagMaker } from "./proxy.ts";
 import type { RoutingScript } from "./script.ts";
 
 const RELAY: RoutingScript = { request: (call) => call.relay() };
@@ -258,4 +261,13 @@ Deno.test("CANCEL while the 200 waits for the dispatcher does not lose the 200 (
     bob > 200
     alice < 200
   `);
+});
+
+Deno.test("toTagMaker() gives a CANCEL the tag of its INVITE, which need not be remembered (RFC 3261 §9.2)", () => {
+  const toTag = toTagMaker(seededRandom());
+  const other = requestOf("INVITE", { callId: "call-2" });
+  const [invite, again, cancel, another] = [requestOf("INVITE"), requestOf("INVITE"), requestOf("CANCEL"), other].map(
+    toTag,
+  );
+  assertEquals([again, cancel, another === invite], [invite, invite, false]);
 });

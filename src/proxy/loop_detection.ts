@@ -9,12 +9,12 @@ import { parseSipUri } from "../sip/uri.ts";
  * the same one would go around for ever. One that comes back with another Request-URI is a spiral, and welcome.
  */
 export function loopMark(request: SipRequest): string {
-  let hash = hashText(0x811c9dc5, request.requestUri);
-  for (const name of MARKED) {
-    if (!request.hasHeader(name)) continue;
-    for (const value of request.headerFields(name)) hash = hashText(hash, value);
-  }
-  return (hash >>> 0).toString(36);
+  return hashTexts(request.requestUri, ...MARKED.flatMap((name) => request.headerFields(name)));
+}
+
+/** A short word that is made of texts. */
+export function hashTexts(...texts: readonly string[]): string {
+  return (texts.reduce(hashText, 0x811c9dc5) >>> 0).toString(36);
 }
 
 const MARKED = ["route", "call-id", "from", "to", "cseq", "proxy-require", "proxy-authorization"];

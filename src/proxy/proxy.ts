@@ -19,7 +19,7 @@ import { BadRequestError } from "../sip/parse_message.ts";
 import type { ServerTransaction, TransactionUser } from "../transaction/mod.ts";
 import type { Flow, Target } from "../transport/flow.ts";
 import { firstRoute } from "./own_address.ts";
-import { isLoop, loopMark } from "./loop_detection.ts";
+import { hashTexts, isLoop } from "./loop_detection.ts";
 import { nextHop } from "./branch_plan.ts";
 import { refuse } from "./request_validation.ts";
 import { RoutedRequest } from "./routed_request.ts";
@@ -36,8 +36,6 @@ export interface ProxyCounters {
 /** See the module comment. */
 export class Proxy implements TransactionUser {
   readonly #services: ProxyServices;
-  /** INVITEs whose CANCEL may still come. */
-  readonly #invites = new WeakMap<ServerTransaction, RoutedRequest>();
   readonly counters: ProxyCounters = { requests: 0, refused: 0, loops: 0, scriptErrors: 0 };
 
   constructor(services: ProxyServices) {
@@ -58,9 +56,8 @@ export class Proxy implements TransactionUser {
   }
 
   /** A new request that is neither ACK nor CANCEL. */
-  request(transaction: ServerTransaction): void {
+  request(request: SipRequest, transaction: ServerTransaction): void {
     this.counters.requests++;
-    const { request, flow } = transaction;
     const refusal = refuse(request);
     if (refusal !== undefined) {
       this.counters.refused++;
@@ -69,8 +66,7 @@ export class Proxy implements TransactionUser {
       this.counters.loops++;
       transaction.respond(createResponse(request, 482));
     } else {
-      const call = this.#route(request, flow, transaction);
-      if (call !== undefined && request.method === "INVITE") this.#invites.set(transaction, call);
+      this.#route(request, transaction.flow, transaction);
     }
   }
 
@@ -82,19 +78,12 @@ export class Proxy implements TransactionUser {
   }
 
   /** CANCEL (RFC 3261 §16.10). One without its INVITE is not forwarded: no branch of ours can be waiting for it. */
-  cancel(cancel: ServerTransaction, invite: ServerTransaction | undefined): void {
-    if (invite === undefined) {
-      return cancel.respond(createResponse(cancel.request, 481, undefined, this.#toTag(cancel)));
-    }
-    cancel.respond(createResponse(cancel.request, 200, undefined, this.#toTag(invite)));
-    this.#invites.get(invite)?.cancel(cancel.request.header("reason"));
+  cancel(cancel: SipRequest, transaction: ServerTransaction, invite: ServerTransaction | undefined): void {
+    const status = invite === undefined ? 481 : 200;
+    transaction.respond(createResponse(cancel, status, undefined, this.#services.toTag(cancel)));
   }
 
-  #toTag({ request }: ServerTransaction): string {
-    return this.#services.toTag(request);
-  }
-
-  #route(request: SipRequest, flow: Flow, server: ServerTransaction | undefined): RoutedRequest | undefined {
+  #route(request: SipRequest, flow: Flow, server: ServerTransaction | undefined): void {
     let call: RoutedRequest;
     try {
       call = new RoutedRequest(request, flow, server, this.#services, (ack) => void this.#forwardAck(ack));
@@ -102,8 +91,9 @@ export class Proxy implements TransactionUser {
       if (!(error instanceof SipSyntaxError)) throw error; // a Route that is none
       this.counters.refused++;
       server?.respond(createResponse(request, 400, "Bad Route"));
-      return undefined;
+      return;
     }
+    if (server?.method === "INVITE") server.onCancel = (cancel) => call.cancel(cancel.header("reason"));
     try {
       const running = this.#services.script().request(call);
       if (running instanceof Promise) running.then(() => this.#finish(call), (error) => this.#fail(call, error));
@@ -111,7 +101,6 @@ export class Proxy implements TransactionUser {
     } catch (error) {
       this.#fail(call, error);
     }
-    return call;
   }
 
   /** A script that did nothing leaves the sender waiting: it is told. */
@@ -181,8 +170,11 @@ export async function sendLocal(
   }
 }
 
-/** Our To tags: they need not be remembered, and differ from run to run. */
+/** Our To tags: they need not be remembered, differ from run to run, and a CANCEL has its INVITE's (RFC 3261 §9.2). */
 export function toTagMaker(random: RandomSource): (request: SipRequest) => string {
   const run = randomHex(random, 4);
-  return (request) => `${run}.${loopMark(request)}`;
+  return (request) => {
+    const { requestUri, callId, fromTag, cseq } = request;
+    return `${run}.${hashTexts(requestUri, callId, fromTag, String(cseq.sequence))}`;
+  };
 }

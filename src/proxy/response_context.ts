@@ -14,7 +14,7 @@
  * @module
  */
 import { createResponse, type SipRequest, type SipResponse } from "../sip/message.ts";
-import type { ClientTransaction, ServerTransaction } from "../transaction/mod.ts";
+import type { ClientTransaction } from "../transaction/mod.ts";
 import type { Target } from "../transport/flow.ts";
 import { chooseBest } from "./best_response.ts";
 
@@ -72,7 +72,7 @@ export interface ResponseContextSettings {
 
 /** See the module comment. */
 export class ResponseContext {
-  readonly #server: ServerTransaction;
+  readonly #request: SipRequest;
   readonly #output: ResponseContextOutput;
   readonly #settings: ResponseContextSettings;
   readonly #isInvite: boolean;
@@ -86,11 +86,11 @@ export class ResponseContext {
   /** Failures of the current `fork`. */
   readonly #failures: SipResponse[] = [];
 
-  constructor(server: ServerTransaction, output: ResponseContextOutput, settings: ResponseContextSettings) {
-    this.#server = server;
+  constructor(request: SipRequest, output: ResponseContextOutput, settings: ResponseContextSettings) {
+    this.#request = request;
     this.#output = output;
     this.#settings = settings;
-    this.#isInvite = server.request.method === "INVITE";
+    this.#isInvite = request.method === "INVITE";
   }
 
   /** Whether the request's sender has canceled it. */
@@ -101,6 +101,11 @@ export class ResponseContext {
   /** Whether a final response went upstream. */
   get isConcluded(): boolean {
     return this.#state === "succeeded" || this.#state === "concluded";
+  }
+
+  /** Whether all is said; but those who answered an INVITE with 2xx may do so again. */
+  get isOver(): boolean {
+    return this.isConcluded && this.#branches.every(({ state }) => state === "ended");
   }
 
   /** The branches of this and earlier forks. */
@@ -141,7 +146,7 @@ export class ResponseContext {
       }
       branch.targetIndex++;
     }
-    this.#end(branch, createResponse(this.#server.request, branch.plan.statusWithoutTarget ?? 503));
+    this.#end(branch, createResponse(this.#request, branch.plan.statusWithoutTarget ?? 503));
   }
 
   /** A response to a branch, without our Via. */
@@ -195,7 +200,7 @@ export class ResponseContext {
     }
     const flowIsGone = kind === "transport" && branch.plan.targets.at(-1)?.onlyExisting === true;
     const status = kind === "timeout" ? 408 : flowIsGone ? 430 : 503; // 430: RFC 5626 §5.3.1
-    this.#end(branch, createResponse(this.#server.request, status));
+    this.#end(branch, createResponse(this.#request, status));
     this.#settle(nowMs);
   }
 
@@ -243,7 +248,7 @@ export class ResponseContext {
   }
 
   #best(): SipResponse {
-    const { request } = this.#server;
+    const request = this.#request;
     if (this.#state === "canceled") {
       return this.#failures.find(({ status }) => status === 487) ?? createResponse(request, 487);
     }

@@ -1,6 +1,6 @@
 import { assertEquals } from "../deps/assert.ts";
 import { createResponse, SipRequest, type SipResponse } from "../sip/message.ts";
-import type { ClientTransaction, ServerTransaction } from "../transaction/mod.ts";
+import type { ClientTransaction } from "../transaction/mod.ts";
 import type { Target } from "../transport/flow.ts";
 import { type Branch, type BranchPlan, ResponseContext } from "./response_context.ts";
 
@@ -27,8 +27,7 @@ class Bench {
     this.request.appendHeader("to", "<sip:bob@example.com>");
     this.request.appendHeader("call-id", "1");
     this.request.appendHeader("cseq", `1 ${method}`);
-    const server = { request: this.request } as ServerTransaction;
-    this.context = new ResponseContext(server, {
+    this.context = new ResponseContext(this.request, {
       send: (branch, target) => this.#send(branch, target),
       respond: (response) => void this.upstream.push(response),
       failed: (best) => {

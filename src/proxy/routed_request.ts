@@ -6,8 +6,9 @@ import { createResponse, type SipRequest, type SipResponse } from "../sip/messag
 import { SipSyntaxError } from "../sip/errors.ts";
 import { octetsToUtf8 } from "../sip/octets.ts";
 import type { SipUri } from "../sip/uri.ts";
-import type { ServerTransaction } from "../transaction/mod.ts";
+import type { ClientHandler, ServerTransaction } from "../transaction/mod.ts";
 import type { Flow, Target } from "../transport/flow.ts";
+import { AnsweredCall } from "./answered_call.ts";
 import { authenticate } from "./authentication.ts";
 import { asUri } from "./branch_plan.ts";
 import type { Call, FailureOutcome } from "./call.ts";
@@ -20,6 +21,13 @@ import type { ProxyServices } from "./services.ts";
 
 type Stage = "request" | "relayed" | "failure" | "done";
 
+/** What a script has put into a call, apart from changes of the request itself. */
+interface Kept {
+  readonly avps: Map<string, string>;
+  readonly flags: Set<string>;
+  readonly routes: Omit<RoutingScript, "request">;
+}
+
 /** See {@linkcode FailedRequest} for what routes see, and {@linkcode Call} for the rest. */
 export class RoutedRequest implements Call {
   readonly request: SipRequest;
@@ -28,8 +36,8 @@ export class RoutedRequest implements Call {
   readonly source: Flow;
   /** None for an ACK. */
   readonly server: ServerTransaction | undefined;
-  readonly avps: Map<string, string> = new Map();
-  readonly flags: Set<string> = new Set();
+  readonly avps: Map<string, string>;
+  readonly flags: Set<string>;
   /** The dialog whose media is engaged, if this is the INVITE that did it or a request in it. */
   dialog: Dialog | undefined = undefined;
   readonly #services: ProxyServices;
@@ -38,7 +46,7 @@ export class RoutedRequest implements Call {
   #stage: Stage = "request";
   #destinations: readonly Destination[] = [];
   #recordRouteParams: string | undefined = undefined;
-  #routes: Omit<RoutingScript, "request"> = {};
+  #routes: Omit<RoutingScript, "request">;
   #forwarded: ForwardedRequest | undefined = undefined;
   #canceled = false;
   #failure: SipResponse | undefined = undefined;
@@ -52,6 +60,7 @@ export class RoutedRequest implements Call {
     server: ServerTransaction | undefined,
     services: ProxyServices,
     forwardAck: (call: RoutedRequest) => void,
+    kept: Kept = { avps: new Map(), flags: new Set(), routes: {} },
   ) {
     this.received = received;
     this.request = received.clone();
@@ -59,6 +68,9 @@ export class RoutedRequest implements Call {
     this.server = server;
     this.#services = services;
     this.#forwardAck = forwardAck;
+    this.avps = kept.avps;
+    this.flags = kept.flags;
+    this.#routes = kept.routes;
     this.#ownRoute = services.own.takeRoutes(this.request);
   }
 
@@ -301,8 +313,29 @@ export class RoutedRequest implements Call {
     return this.response.status;
   }
 
+  putAway(): ClientHandler {
+    return new AnsweredCall(
+      this.received,
+      madeAgain(this.source, this.server, this.#services, {
+        avps: this.avps,
+        flags: this.flags,
+        routes: this.#routes,
+      }),
+      this.#services,
+    );
+  }
+
   /** A script's fault: logged with its stack. */
   logScriptError(route: string, error: unknown): void {
     this.log.error(`the script's ${route} route failed: ${(error as Error)?.stack ?? error}`);
   }
+}
+
+/** A function of its own, so that what it returns refers to its arguments and to nothing else. */
+function madeAgain(source: Flow, server: ServerTransaction | undefined, services: ProxyServices, kept: Kept) {
+  return (invite: SipRequest): RoutedRequest => {
+    const call = new RoutedRequest(invite, source, server, services, () => {}, kept);
+    call.dialog = services.media.dialogs.find(invite);
+    return call;
+  };
 }

@@ -21,14 +21,10 @@ export interface ClientHandler {
   response(response: SipResponse, source: Flow): void;
   /** Once, in place of a final response. */
   failed(kind: ClientFailure, reason: string): void;
-  /** Once, the last: nothing is remembered of the request any more. */
-  terminated?(): void;
 }
 
 /** A request that has been sent, as its user sees it. */
 export interface ClientTransaction {
-  /** With our Via. */
-  readonly request: SipRequest;
   readonly target: Target;
   readonly state: ClientTransactionState;
   /**
@@ -37,20 +33,27 @@ export interface ClientTransaction {
    * method. `reason` is the value of a Reason header (RFC 3326).
    */
   cancel(reason?: string): void;
+  /** Has another hear what is still to come. */
+  handOver(handler: ClientHandler): void;
 }
 
 /** Nobody wants to know what becomes of a CANCEL: the INVITE's final response tells. */
 const UNHEARD: ClientHandler = { response() {}, failed() {} };
 
-/** The layer's own side of a {@linkcode ClientTransaction}. */
+/**
+ * The layer's own side of a {@linkcode ClientTransaction}. With the final response it forgets the request, and with one
+ * that no other can follow its handler too: what they refer to would be kept until the last timer has fired.
+ */
 export class ClientEntry implements ClientTransaction, InviteClientOutputs, Timed {
-  readonly request: SipRequest;
+  readonly method: string;
   readonly target: Target;
   readonly #branch: string;
   readonly #table: Map<string, ClientEntry>;
-  readonly #handler: ClientHandler;
   readonly #context: Context;
   readonly #machine: InviteClient | NonInviteClient;
+  #handler: ClientHandler;
+  /** Until the final response. */
+  #request: SipRequest | undefined;
   #cancelReason: string | undefined = undefined;
   queueIndex = NOT_QUEUED;
   /** Of the response that is being looked at. */
@@ -65,7 +68,8 @@ export class ClientEntry implements ClientTransaction, InviteClientOutputs, Time
     handler: ClientHandler,
     context: Context,
   ) {
-    this.request = request;
+    this.method = request.method;
+    this.#request = request;
     this.target = target;
     this.#branch = branch;
     this.#table = table;
@@ -94,7 +98,14 @@ export class ClientEntry implements ClientTransaction, InviteClientOutputs, Time
   handleResponse(response: SipResponse, source: Flow, nowMs: number): void {
     this.#source = source;
     this.#machine.handleResponse(response, nowMs);
+    this.#source = undefined;
+    if (response.status >= 200) this.#request = undefined;
+    if (this.state === "completed") this.#handler = UNHEARD;
     this.#context.deadlines.schedule(this);
+  }
+
+  handOver(handler: ClientHandler): void {
+    this.#handler = handler;
   }
 
   cancel(reason?: string): void {
@@ -114,16 +125,16 @@ export class ClientEntry implements ClientTransaction, InviteClientOutputs, Time
   }
 
   send(text: string): void {
-    this.#context.transport.send(text, this.target, this.#sendFailed);
+    this.#context.transport.send(text, this.target, (reason) => this.#sendFailed(reason));
   }
 
-  readonly #sendFailed = (reason: string): void => {
+  #sendFailed(reason: string): void {
     this.#context.counters.transportErrors++;
     this.#machine.handleTransportError(reason);
-  };
+  }
 
   sendCancel(): void {
-    const cancel = createCancel(this.request, this.#cancelReason);
+    const cancel = createCancel(this.#request!, this.#cancelReason);
     const entry = new ClientEntry(this.#branch, this.#table, cancel, this.target, UNHEARD, this.#context);
     entry.start(this.#context.clock.nowMs());
   }
@@ -139,11 +150,12 @@ export class ClientEntry implements ClientTransaction, InviteClientOutputs, Time
 
   terminated(): void {
     this.#leave();
-    this.#handler.terminated?.();
   }
 
   #leave(): void {
+    this.#handler = UNHEARD;
+    this.#request = undefined;
     this.#context.deadlines.remove(this);
-    this.#table.delete(clientKey(this.#branch, this.request.method));
+    this.#table.delete(clientKey(this.#branch, this.method));
   }
 }

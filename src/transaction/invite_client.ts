@@ -23,12 +23,13 @@ import { type Timers, transactionTimeoutMs } from "./timers.ts";
 export type InviteClientState = "calling" | "proceeding" | "completed" | "accepted" | "terminated";
 
 export class InviteClient {
-  readonly #request: SipRequest;
   readonly #reliable: boolean;
   readonly #timers: Timers;
   readonly #out: InviteClientOutputs;
   #state: InviteClientState = "calling";
   #cancel: "no" | "wanted" | "sent" = "no";
+  /** Until the final response, of whose ACK it is a part. */
+  #request: SipRequest | undefined;
   /** The INVITE while calling, the ACK when completed, else "". */
   #text = "";
   #intervalMs = 0;
@@ -56,7 +57,7 @@ export class InviteClient {
 
   /** Sends the INVITE. */
   start(nowMs: number): void {
-    this.#text = this.#request.serialize();
+    this.#text = this.#request!.serialize();
     this.#intervalMs = this.#timers.t1Ms;
     if (!this.#reliable) this.#timerAAtMs = nowMs + this.#intervalMs;
     this.#timerBAtMs = nowMs + transactionTimeoutMs(this.#timers);
@@ -103,9 +104,10 @@ export class InviteClient {
   }
 
   #complete(response: SipResponse, nowMs: number): void {
+    const ack = createAck(this.#request!, response).serialize();
     this.#enter("completed");
     this.#timerDAtMs = nowMs + (this.#reliable ? 0 : this.#timers.timerDMs);
-    this.#text = createAck(this.#request, response).serialize();
+    this.#text = ack;
     this.#out.send(this.#text);
     this.#out.passUp(response);
   }
@@ -168,6 +170,8 @@ export class InviteClient {
       this.#timerDAtMs =
       this.#timerMAtMs =
         Infinity;
-    if (state !== "proceeding") this.#giveUpAtMs = Infinity;
+    if (state === "proceeding") return;
+    this.#giveUpAtMs = Infinity;
+    this.#request = undefined;
   }
 }

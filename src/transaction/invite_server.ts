@@ -22,11 +22,12 @@ import { type Timers, transactionTimeoutMs } from "./timers.ts";
 export type InviteServerState = "proceeding" | "completed" | "confirmed" | "accepted" | "terminated";
 
 export class InviteServer {
-  readonly #request: SipRequest;
   readonly #reliable: boolean;
   readonly #timers: Timers;
   readonly #out: ServerOutputs;
   #state: InviteServerState = "proceeding";
+  /** What is answered 100, as long as it may have to be. */
+  #request: SipRequest | undefined;
   /** What answers a retransmitted INVITE; "" for nothing. */
   #response = "";
   #intervalMs = 0;
@@ -109,13 +110,19 @@ export class InviteServer {
   }
 
   #sendTrying(): void {
-    this.#tryingAtMs = Infinity;
+    if (this.#request === undefined) return;
     this.#response = createResponse(this.#request, 100).serialize();
+    this.#forgetRequest();
     this.#out.send(this.#response);
   }
 
-  #proceed(response: SipResponse, nowMs: number): void {
+  #forgetRequest(): void {
+    this.#request = undefined;
     this.#tryingAtMs = Infinity;
+  }
+
+  #proceed(response: SipResponse, nowMs: number): void {
+    this.#forgetRequest();
     this.#abandonAtMs = nowMs + this.#timers.abandonAfterMs;
     this.#response = response.serialize();
     this.#out.send(this.#response);
@@ -166,7 +173,12 @@ export class InviteServer {
   #enter(state: InviteServerState): void {
     this.#state = state;
     this.#response = "";
-    this.#tryingAtMs = this.#abandonAtMs = this.#timerGAtMs = Infinity;
-    this.#timerHAtMs = this.#timerIAtMs = this.#timerLAtMs = Infinity;
+    this.#forgetRequest();
+    this.#abandonAtMs =
+      this.#timerGAtMs =
+      this.#timerHAtMs =
+      this.#timerIAtMs =
+      this.#timerLAtMs =
+        Infinity;
   }
 }

@@ -2,7 +2,7 @@
  * The transaction layer (RFC 3261 §17): between the transport and the proxy core, the transaction user.
  *
  * Re-entrancy. The user may do anything from within what is called of it (`request`, `ack`, `cancel`, a handler's
- * `response`, `failed`, `terminated`): respond, create, cancel, close. Nothing of the user's is ever called from within
+ * `response`, `failed`): respond, create, cancel, close. Nothing of the user's is ever called from within
  * what the user calls (`respond`, `createClient`, `cancel`, ...), only from within `handleMessage`, `handleTimeouts` and
  * the transport's `failed`. That holds because the machines change their state before they say anything, because the
  * transport calls `failed` later, and because an end that is due at once, over a reliable transport, is a timer of 0 ms.
@@ -28,12 +28,15 @@ import { DEFAULT_TIMERS, type Timers } from "./timers.ts";
 
 /** Whoever makes something of requests: the proxy core. */
 export interface TransactionUser {
-  /** A new request, no ACK and no CANCEL. */
-  request(transaction: ServerTransaction): void;
+  /** A new request, no ACK and no CANCEL, with `received` and `rport` in its topmost Via. */
+  request(request: SipRequest, transaction: ServerTransaction): void;
   /** An ACK that belongs to no transaction: that of a 2xx. It may come more than once. */
   ack(request: SipRequest, flow: Flow): void;
-  /** A new CANCEL, and what it cancels, as far as it is known (RFC 3261 §9.2, §16.10). It is to be responded to. */
-  cancel(cancel: ServerTransaction, invite: ServerTransaction | undefined): void;
+  /**
+   * A new CANCEL, its transaction, and what it cancels, as far as it is known (RFC 3261 §9.2, §16.10). It is to be
+   * responded to; then the INVITE's `onCancel` is called.
+   */
+  cancel(cancel: SipRequest, transaction: ServerTransaction, invite: ServerTransaction | undefined): void;
 }
 
 /** What the layer has of the world. */
@@ -128,7 +131,7 @@ export class TransactionLayer {
     const { method } = response.cseq;
     const branch = response.topVia.params.get("branch") ?? "";
     const client = this.#clients.get(clientKey(branch, method));
-    if (client !== undefined && client.request.method === method) {
+    if (client !== undefined && client.method === method) {
       client.handleResponse(response, source, this.#context.clock.nowMs());
     } else {
       this.#counters.strayResponses++;
@@ -150,8 +153,9 @@ export class TransactionLayer {
     if (this.#servers.size >= this.#maxServerTransactions && invite === undefined) return this.#refuse(request, flow);
     const transaction = new ServerEntry(key, this.#servers, request, flow, this.#context);
     transaction.start(this.#context.clock.nowMs());
-    if (isCancel) this.#user.cancel(transaction, invite);
-    else this.#user.request(transaction);
+    if (!isCancel) return this.#user.request(request, transaction);
+    this.#user.cancel(request, transaction, invite);
+    invite?.onCancel?.(request);
   }
 
   #refuse(request: SipRequest, flow: Flow): void {

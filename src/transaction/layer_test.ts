@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertNotEquals, assertStrictEquals } from "../deps/assert.ts";
 import { flowFrom, listenPoint } from "../../tests/support/fake_transport.ts";
 import { HandlerRecorder, requestOf, responseTo, TransactionBench } from "../../tests/support/transaction_bench.ts";
-import type { SipRequest } from "../sip/message.ts";
+import { collectGarbage } from "../../tests/support/garbage.ts";
+import { createResponse, type SipRequest } from "../sip/message.ts";
 
 /** What the transport sent last, as a request. */
 function lastRequest(bench: TransactionBench): SipRequest {
@@ -31,7 +32,7 @@ Deno.test("TransactionLayer marks where a request came from, and responds there 
   const transaction = bench.serve("OPTIONS", { via: "SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK1" }, flow);
   bench.respond(transaction, 200);
   const via = "SIP/2.0/UDP 10.0.0.1;rport=4711;branch=z9hG4bK1;received=203.0.113.9";
-  assertEquals([transaction.flow, transaction.request.header("via")], [flow, via]);
+  assertEquals([transaction.flow, bench.received(transaction).header("via")], [flow, via]);
   const { address, port } = bench.transport.sent[0]!.target;
   assertEquals([address, port, bench.transport.takeResponses()[0]?.header("via")], ["203.0.113.9", 4711, via]);
 });
@@ -43,10 +44,8 @@ Deno.test("TransactionLayer absorbs the ACK of a response that is not a 2xx (RFC
   bench.receive(requestOf("ACK", { toTag: "b1" }));
   bench.receive(requestOf("ACK", { toTag: "b1" }));
   assertEquals([bench.acks.length, transaction.state], [0, "confirmed"]);
-  let ended = 0;
-  transaction.onTerminated = () => void ended++;
   bench.advance(5000);
-  assertEquals([bench.sentNames(), ended], ["100 486", 1]);
+  assertEquals([bench.sentNames(), transaction.state], ["100 486", "terminated"]);
   assertEmpty(bench);
 });
 
@@ -57,8 +56,8 @@ Deno.test("TransactionLayer forgets what is done over a reliable transport at on
   bench.receive(requestOf("ACK", { toTag: "b1" }), flow);
   bench.respond(bench.serve("BYE", {}, flow), 200);
   for (const method of ["INVITE", "BYE"]) {
-    const { client } = bench.send(method, { transport: "tcp", address: "192.0.2.3", port: 5060 });
-    bench.receive(responseTo(client.request, 486, "b1"));
+    const { request } = bench.send(method, { transport: "tcp", address: "192.0.2.3", port: 5060 });
+    bench.receive(responseTo(request, 486, "b1"));
   }
   bench.advance(0);
   assertEmpty(bench);
@@ -120,22 +119,22 @@ Deno.test("TransactionLayer gives a response to the transaction of its branch an
   const bench = new TransactionBench();
   const one = bench.send("OPTIONS");
   const two = bench.send("OPTIONS");
-  bench.receive(responseTo(two.client.request, 200, "b1"));
+  bench.receive(responseTo(two.request, 200, "b1"));
   assertEquals([one.events, two.events], [[], ["200"]]);
   bench.advance(32_000);
-  assertEquals([one.events, two.events], [["timeout", "terminated"], ["200", "terminated"]]);
+  assertEquals([one.events, two.events], [["timeout"], ["200"]]);
   assertEquals(bench.layer.counts.timedOut, 1);
   assertEmpty(bench);
 });
 
 Deno.test("TransactionLayer drops responses that belong to no transaction (RFC 6026 §8.3)", () => {
   const bench = new TransactionBench();
-  const { client, events } = bench.send("OPTIONS");
+  const { request, events } = bench.send("OPTIONS");
   bench.receive(responseTo(requestOf("INVITE"), 200, "b1"));
-  const otherMethod = responseTo(client.request, 200, "b1");
+  const otherMethod = responseTo(request, 200, "b1");
   otherMethod.setHeader("cseq", "1 INVITE");
   bench.receive(otherMethod);
-  const noBranch = responseTo(client.request, 200, "b1");
+  const noBranch = responseTo(request, 200, "b1");
   noBranch.replaceFirstValue("via", "SIP/2.0/UDP 192.0.2.1");
   bench.receive(noBranch);
   assertEquals([events, bench.layer.counts.strayResponses, bench.sentNames()], [[], 3, "OPTIONS"]);
@@ -143,11 +142,11 @@ Deno.test("TransactionLayer drops responses that belong to no transaction (RFC 6
 
 Deno.test("TransactionLayer acknowledges for its user, again too (RFC 3261 §17.1.1.2)", () => {
   const bench = new TransactionBench();
-  const { client, events } = bench.send("INVITE");
-  bench.receive(responseTo(client.request, 486, "b1"));
-  bench.receive(responseTo(client.request, 486, "b1"));
+  const { request, events } = bench.send("INVITE");
+  bench.receive(responseTo(request, 486, "b1"));
+  bench.receive(responseTo(request, 486, "b1"));
   const [, ack, again] = bench.transport.takeRequests();
-  assertEquals([ack!.method, ack!.header("via")], ["ACK", client.request.header("via")]);
+  assertEquals([ack!.method, ack!.header("via")], ["ACK", request.header("via")]);
   assertEquals([again?.serialize(), events], [ack!.serialize(), ["486"]]);
 });
 
@@ -170,16 +169,16 @@ Deno.test("TransactionLayer gives a CANCEL that cancels nothing to its user as s
 
 Deno.test("ClientTransaction.cancel() before any response waits for one (RFC 3261 §9.1)", () => {
   const bench = new TransactionBench();
-  const { client, events } = bench.send("INVITE");
+  const { client, request, events } = bench.send("INVITE");
   client.cancel("SIP;cause=200");
   client.cancel();
   assertEquals(bench.sentNames(), "INVITE");
-  bench.receive(responseTo(client.request, 100));
+  bench.receive(responseTo(request, 100));
   const [cancel] = bench.transport.takeRequests();
   assertEquals([cancel?.method, cancel?.header("reason")], ["CANCEL", "SIP;cause=200"]);
-  assertEquals(cancel?.header("via"), client.request.header("via"));
+  assertEquals(cancel?.header("via"), request.header("via"));
   bench.receive(responseTo(cancel!, 200, "b1"));
-  bench.receive(responseTo(client.request, 487, "b1"));
+  bench.receive(responseTo(request, 487, "b1"));
   assertEquals([events, bench.sentNames()], [["100", "487"], "ACK"]);
   bench.advance(32_000);
   assertEmpty(bench);
@@ -187,24 +186,24 @@ Deno.test("ClientTransaction.cancel() before any response waits for one (RFC 326
 
 Deno.test("ClientTransaction.cancel() sends a CANCEL once, and repeats it like any request (RFC 3261 §9.1)", () => {
   const bench = new TransactionBench();
-  const { client, events } = bench.send("INVITE");
-  bench.receive(responseTo(client.request, 180, "b1"));
+  const { client, request, events } = bench.send("INVITE");
+  bench.receive(responseTo(request, 180, "b1"));
   bench.advance(10_000);
   client.cancel();
   client.cancel();
   bench.advance(600);
   assertEquals(bench.sentNames(), "INVITE CANCEL CANCEL");
   bench.advance(32_000);
-  assertEquals(events, ["180", "timeout", "terminated"]);
+  assertEquals(events, ["180", "timeout"]);
   assertEmpty(bench);
 });
 
 Deno.test("ClientTransaction.cancel() does nothing after a final response (RFC 3261 §9.1)", () => {
   for (const status of [200, 486]) {
     const bench = new TransactionBench();
-    const { client } = bench.send("INVITE");
+    const { client, request } = bench.send("INVITE");
     client.cancel();
-    bench.receive(responseTo(client.request, status, "b1"));
+    bench.receive(responseTo(request, status, "b1"));
     client.cancel();
     assertEquals(bench.sentNames().includes("CANCEL"), false);
   }
@@ -212,17 +211,17 @@ Deno.test("ClientTransaction.cancel() does nothing after a final response (RFC 3
 
 Deno.test("TransactionLayer lets the 2xx of a call pass that was cancelled too late (RFC 3261 §9.1)", () => {
   const bench = new TransactionBench();
-  const { client, events } = bench.send("INVITE");
-  bench.receive(responseTo(client.request, 180, "b1"));
+  const { client, request, events } = bench.send("INVITE");
+  bench.receive(responseTo(request, 180, "b1"));
   client.cancel();
-  bench.receive(responseTo(client.request, 200, "b1"));
+  bench.receive(responseTo(request, 200, "b1"));
   assertEquals([events, client.state], [["180", "200"], "accepted"]);
 });
 
 Deno.test("ClientTransaction.cancel() gives up nothing but an INVITE (RFC 3261 §9.1)", () => {
   const bench = new TransactionBench();
-  const { client } = bench.send("OPTIONS");
-  bench.receive(responseTo(client.request, 100));
+  const { client, request } = bench.send("OPTIONS");
+  bench.receive(responseTo(request, 100));
   client.cancel();
   assertEquals(bench.sentNames(), "OPTIONS");
 });
@@ -235,7 +234,7 @@ Deno.test("TransactionLayer reports what could not be sent, later and once (RFC 
     assertEquals(events, []);
     bench.transport.settle();
     bench.transport.sent[0]!.failed("connection refused");
-    assertEquals([events, client.state], [["transport", "terminated"], "terminated"]);
+    assertEquals([events, client.state], [["transport"], "terminated"]);
     assertEquals(bench.layer.counts.transportErrors, 2);
     assertEmpty(bench);
   }
@@ -318,9 +317,8 @@ Deno.test("TransactionLayer calls nothing of its user's from within what the use
   const server = bench.serve("OPTIONS", {}, flow);
   let inside = true;
   const outside = () => assertEquals(inside, false);
-  server.onTerminated = outside;
   bench.respond(server, 200);
-  const handler = { response: outside, failed: outside, terminated: outside };
+  const handler = { response: outside, failed: outside };
   const target = { transport: "tcp", address: "192.0.2.3", port: 5060 } as const;
   bench.layer.createClient(requestOf("INVITE"), target, listenPoint("tcp"), handler).cancel();
   inside = false;
@@ -332,17 +330,16 @@ Deno.test("TransactionLayer calls nothing of its user's from within what the use
 Deno.test("TransactionLayer.close() ends everything without a word, and what comes later is ignored", () => {
   const bench = new TransactionBench();
   const server = bench.serve("INVITE");
-  const { client, events } = bench.send("INVITE");
-  bench.receive(responseTo(client.request, 180, "b1"));
+  const { client, request, events } = bench.send("INVITE");
+  bench.receive(responseTo(request, 180, "b1"));
   client.cancel();
-  server.onTerminated = () => events.push("server terminated");
   bench.sentNames();
   bench.layer.close();
   bench.layer.close();
   assertEmpty(bench);
   bench.respond(server, 200);
   client.cancel();
-  bench.receive(responseTo(client.request, 487, "b1"));
+  bench.receive(responseTo(request, 487, "b1"));
   bench.receive(requestOf("OPTIONS"));
   bench.layer.respondStateless(requestOf("OPTIONS"), flowFrom("192.0.2.2"), 400);
   assertEquals(bench.send("OPTIONS").client.state, "terminated");
@@ -350,6 +347,35 @@ Deno.test("TransactionLayer.close() ends everything without a word, and what com
   bench.advance(1e9);
   assertEquals([events, bench.sentNames(), bench.requests.length], [["180"], "", 1]);
   assertEmpty(bench);
+});
+
+/** A request comes and is refused, and another is sent and refused; returns what nobody needs any more. */
+function refuseBoth(bench: TransactionBench, method: string): WeakRef<object>[] {
+  const handler = new HandlerRecorder();
+  const outgoing = requestOf(method);
+  const unneeded: object[] = [handler, outgoing];
+  bench.request = (request, server) => { // not the bench's own, which remembers
+    server.onCancel = () => {};
+    unneeded.push(request, server.onCancel);
+    server.respond(createResponse(request, 486, undefined, "b1"));
+  };
+  bench.receive(requestOf(method));
+  bench.layer.createClient(outgoing, flowFrom("192.0.2.3"), listenPoint(), handler);
+  bench.receive(responseTo(outgoing, 486, "b1"));
+  return unneeded.splice(0).map((it) => new WeakRef(it));
+}
+
+Deno.test("TransactionLayer forgets requests and handlers with the final response, and answers repeated requests all the same", async () => {
+  const bench = new TransactionBench();
+  const unneeded = [...refuseBoth(bench, "INVITE"), ...refuseBoth(bench, "BYE")];
+  assertEquals([bench.layer.counts.serverTransactions, bench.layer.counts.clientTransactions], [2, 2]);
+  await collectGarbage();
+  assertEquals(unneeded.map((ref) => ref.deref()), unneeded.map(() => undefined));
+  const finals = bench.transport.sent.map(({ text }) => text).filter((text) => text.startsWith("SIP/2.0 486"));
+  const before = bench.transport.sent.length;
+  bench.receive(requestOf("INVITE"));
+  bench.receive(requestOf("BYE"));
+  assertEquals(bench.transport.sent.slice(before).map(({ text }) => text), finals);
 });
 
 Deno.test("TransactionLayer says that a user never finished a transaction", () => {

@@ -19,13 +19,12 @@ import { type Timers, transactionTimeoutMs } from "./timers.ts";
 export type NonInviteClientState = "trying" | "proceeding" | "completed" | "terminated";
 
 export class NonInviteClient {
-  readonly #request: SipRequest;
   readonly #reliable: boolean;
   readonly #timers: Timers;
   readonly #out: ClientOutputs;
   #state: NonInviteClientState = "trying";
   /** The request until it is answered, then "". */
-  #text = "";
+  #text: string;
   #intervalMs = 0;
   #timerEAtMs = Infinity;
   #timerFAtMs = Infinity;
@@ -33,7 +32,7 @@ export class NonInviteClient {
 
   /** `request` has our Via; `reliable` says what carries it. */
   constructor(request: SipRequest, reliable: boolean, timers: Timers, out: ClientOutputs) {
-    this.#request = request;
+    this.#text = request.serialize();
     this.#reliable = reliable;
     this.#timers = timers;
     this.#out = out;
@@ -49,7 +48,6 @@ export class NonInviteClient {
 
   /** Sends the request. */
   start(nowMs: number): void {
-    this.#text = this.#request.serialize();
     this.#intervalMs = this.#timers.t1Ms;
     if (!this.#reliable) this.#timerEAtMs = nowMs + this.#intervalMs;
     this.#timerFAtMs = nowMs + transactionTimeoutMs(this.#timers);

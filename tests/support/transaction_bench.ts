@@ -97,7 +97,7 @@ export class OutputRecorder implements InviteClientOutputs, ServerOutputs {
   }
 }
 
-/** Writes down what a client transaction tells: `180`, `timeout`, `terminated`. */
+/** Writes down what a client transaction tells: `180`, `timeout`. */
 export class HandlerRecorder implements ClientHandler {
   readonly events: string[] = [];
   response(response: SipResponse): void {
@@ -105,9 +105,6 @@ export class HandlerRecorder implements ClientHandler {
   }
   failed(kind: ClientFailure): void {
     this.events.push(kind);
-  }
-  terminated(): void {
-    this.events.push("terminated");
   }
 }
 
@@ -120,6 +117,7 @@ export class TransactionBench implements TransactionUser {
   readonly requests: ServerTransaction[] = [];
   readonly acks: SipRequest[] = [];
   readonly cancels: { cancel: ServerTransaction; invite: ServerTransaction | undefined }[] = [];
+  readonly #received = new Map<ServerTransaction, SipRequest>();
   /** What the user does with a request at once. */
   onRequest: (transaction: ServerTransaction) => void = () => {};
 
@@ -128,14 +126,16 @@ export class TransactionBench implements TransactionUser {
     this.layer = new TransactionLayer(this.transport, this, { clock, log, random: seededRandom() }, options);
   }
 
-  request(transaction: ServerTransaction): void {
+  request(request: SipRequest, transaction: ServerTransaction): void {
     this.requests.push(transaction);
+    this.#received.set(transaction, request);
     this.onRequest(transaction);
   }
   ack(request: SipRequest): void {
     this.acks.push(request);
   }
-  cancel(cancel: ServerTransaction, invite: ServerTransaction | undefined): void {
+  cancel(request: SipRequest, cancel: ServerTransaction, invite: ServerTransaction | undefined): void {
+    this.#received.set(cancel, request);
     this.cancels.push({ cancel, invite });
   }
 
@@ -150,20 +150,26 @@ export class TransactionBench implements TransactionUser {
     return this.requests.at(-1)!;
   }
 
-  /** The user responds. */
-  respond(transaction: ServerTransaction, status: number): void {
-    transaction.respond(createResponse(transaction.request, status, undefined, "b1"));
+  /** What a transaction was made of. */
+  received(transaction: ServerTransaction): SipRequest {
+    return this.#received.get(transaction)!;
   }
 
-  /** Sends a request to bob; returns the transaction and what its handler hears. */
+  /** The user responds. */
+  respond(transaction: ServerTransaction, status: number): void {
+    transaction.respond(createResponse(this.received(transaction), status, undefined, "b1"));
+  }
+
+  /** Sends a request to bob; returns the transaction, the request with our Via, and what its handler hears. */
   send(
     method: string,
     target: Target = { transport: "udp", address: "192.0.2.3", port: 5060 },
     point: ListenPoint = listenPoint(target.transport),
-  ): { client: ClientTransaction; events: string[] } {
+  ): { client: ClientTransaction; request: SipRequest; events: string[] } {
     const handler = new HandlerRecorder();
-    const client = this.layer.createClient(requestOf(method), target, point, handler);
-    return { client, events: handler.events };
+    const request = requestOf(method);
+    const client = this.layer.createClient(request, target, point, handler);
+    return { client, request, events: handler.events };
   }
 
   /** Time goes on from deadline to deadline, until nothing is due within `durationMs`. */

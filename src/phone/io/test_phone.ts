@@ -181,11 +181,10 @@ export class TestPhone implements TransactionUser, AsyncDisposable {
     }
   }
 
-  request(transaction: ServerTransaction): void {
-    const { request } = transaction;
+  request(request: SipRequest, transaction: ServerTransaction): void {
     switch (request.method) {
       case "INVITE":
-        return this.#answer(transaction);
+        return this.#answer(request, transaction);
       case "BYE": {
         const call = this.#calls.get(request.callId);
         transaction.respond(createResponse(request, call === undefined ? 481 : 200, undefined, "phone"));
@@ -196,8 +195,8 @@ export class TestPhone implements TransactionUser, AsyncDisposable {
     }
   }
 
-  #answer(transaction: ServerTransaction): void {
-    const { request } = transaction;
+  #answer(request: SipRequest, transaction: ServerTransaction): void {
+    transaction.onCancel = () => transaction.respond(createResponse(request, 487, undefined, "phone"));
     const tag = crypto.randomUUID().slice(0, 8);
     const respond = (status: number, change: (response: SipResponse) => void = () => {}) => {
       const response = createResponse(request, status, undefined, tag);
@@ -225,9 +224,8 @@ export class TestPhone implements TransactionUser, AsyncDisposable {
     this.#awaited = Promise.withResolvers();
   }
 
-  cancel(cancel: ServerTransaction, invite: ServerTransaction | undefined): void {
-    cancel.respond(createResponse(cancel.request, invite === undefined ? 481 : 200, undefined, "phone"));
-    invite?.respond(createResponse(invite.request, 487, undefined, "phone"));
+  cancel(cancel: SipRequest, transaction: ServerTransaction, invite: ServerTransaction | undefined): void {
+    transaction.respond(createResponse(cancel, invite === undefined ? 481 : 200, undefined, "phone"));
   }
 
   /** For `PhoneCall`. */
