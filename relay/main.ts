@@ -22,7 +22,7 @@ if (import.meta.main) {
     const { start, end } = config.relay.portRange;
     const names = config.relay.dispatchers.map(({ host, port }) => `${host}:${port}`).join(", ");
     log.info(`relay ${VERSION} started`);
-    say(`relay ready: media on ${relay.relayIp} ports ${start} to ${end - 1}, dispatchers ${names}`);
+    say(`relay ready: media on ${relay.addresses.join(", ")} ports ${start} to ${end - 1}, dispatchers ${names}`);
     await new Promise<void>((resolve) =>
       handleSignals({
         stop: (signal) => {

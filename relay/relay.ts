@@ -23,17 +23,14 @@ import type { LearningMode } from "../src/control/learning_mode.ts";
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";
-import { type PortPool, PortsExhaustedError } from "./port_pool.ts";
+import type { Interfaces } from "./interfaces.ts";
+import { PortsExhaustedError } from "./port_pool.ts";
 import { Session } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
 import type { StreamTimeouts } from "./stream.ts";
 
 export interface RelayOptions {
   readonly version: string;
-  /** The address that the sockets are bound to. */
-  readonly relayIp: string;
-  /** The address that parties are told, if it is another one. */
-  readonly advertisedIp: string | undefined;
   /** As in the configuration, `start:end`. */
   readonly portRange: string;
   readonly timeouts: StreamTimeouts;
@@ -52,7 +49,7 @@ export interface RelayOutputs {
 
 export class Relay {
   readonly #options: RelayOptions;
-  readonly #ports: PortPool;
+  readonly #interfaces: Interfaces;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #outputs: RelayOutputs;
@@ -67,9 +64,9 @@ export class Relay {
   #sampledAtMs: number;
   #bpsRelayed = 0;
 
-  constructor(options: RelayOptions, ports: PortPool, clock: Clock, log: Logger, outputs: RelayOutputs) {
+  constructor(options: RelayOptions, interfaces: Interfaces, clock: Clock, log: Logger, outputs: RelayOutputs) {
     this.#options = options;
-    this.#ports = ports;
+    this.#interfaces = interfaces;
     this.#clock = clock;
     this.#log = log;
     this.#outputs = outputs;
@@ -131,20 +128,19 @@ export class Relay {
     }
     const session = known ?? this.#createSession(dispatcher, update, log, nowMs);
     session.dispatcher = dispatcher;
-    const ports = session.update(update, nowMs);
+    const { address, ports } = session.update(update, nowMs);
     if (known === undefined) this.#add(session, log);
-    const address = this.#options.advertisedIp ?? this.#options.relayIp;
     return serializePorts(address, ports);
   }
 
   #createSession(dispatcher: string, update: Update, log: Logger, nowMs: number): Session {
     const environment = {
-      ports: this.#ports,
+      interfaces: this.#interfaces,
       timeouts: this.#options.timeouts,
       learning: {
         mode: update.learning ?? this.#options.learning,
         rebinding: this.#options.rebinding,
-        isOwn: (hostname: string, port: number) => this.#isOwn(hostname, port),
+        isOwn: (hostname: string, port: number) => this.#interfaces.isOwn(hostname, port),
       },
       isRoutable: this.#options.isRoutable,
       learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
@@ -155,14 +151,6 @@ export class Relay {
       },
     };
     return new Session(environment, log, dispatcher, update, nowMs);
-  }
-
-  /** Whether an address is one of our media ports. */
-  #isOwn(hostname: string, port: number): boolean {
-    const { relayIp, advertisedIp, portRange } = this.#options;
-    if (hostname !== relayIp && hostname !== advertisedIp) return false;
-    const [first, end] = portRange.split(":").map(Number);
-    return port >= first! && port < end!;
   }
 
   #add(session: Session, log: Logger): void {
@@ -203,7 +191,7 @@ export class Relay {
     const sameCallId = this.#sessions.get(session.callId);
     if (sameCallId?.delete(session.fromTag)) this.#sessionCount--;
     if (sameCallId?.size === 0) this.#sessions.delete(session.callId);
-    const statistics = sessionStatistics(session, this.#options.relayIp, nowMs, this.#clock.wallMs());
+    const statistics = sessionStatistics(session, nowMs, this.#clock.wallMs());
     for (const stream of statistics.streams) {
       this.#endedBytes += stream.caller_bytes + stream.callee_bytes;
       this.#log.info(
@@ -240,7 +228,7 @@ export class Relay {
   close(): void {
     this.#draining = true;
     for (const session of [...this.#all()]) this.#expire(session, "session ended with the relay");
-    this.#ports.close();
+    this.#interfaces.close();
   }
 
   *#all(): Iterable<Session> {
@@ -252,7 +240,7 @@ export class Relay {
     const nowMs = this.#clock.nowMs();
     const wallMs = this.#clock.wallMs();
     return Array.from(this.#all(), (session) => ({
-      ...sessionStatistics(session, this.#options.relayIp, nowMs, wallMs),
+      ...sessionStatistics(session, nowMs, wallMs),
       own: session.dispatcher === dispatcher,
     }));
   }
@@ -266,7 +254,7 @@ export class Relay {
       for (const { type } of session.liveStreams) stream_count[type] = (stream_count[type] ?? 0) + 1;
     }
     return {
-      ip: this.#options.relayIp,
+      ip: this.#interfaces.first.address,
       version: this.#options.version,
       status: this.#draining ? "halting" : "active",
       uptime: Math.floor((nowMs - this.#startedAtMs) / 1000),

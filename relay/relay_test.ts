@@ -5,7 +5,7 @@ import type { SessionStatistics } from "../src/control/statistics.ts";
 import { removeHeaders, type UpdateFields, updateHeaders } from "../tests/support/control_messages.ts";
 import { FakeClock } from "../tests/support/fakes.ts";
 import { TIMEOUTS } from "../tests/support/relay_environment.ts";
-import { DISPATCHER, RelayHost } from "../tests/support/relay_host.ts";
+import { DISPATCHER, relayAddress, RelayHost } from "../tests/support/relay_host.ts";
 import { receiverReport, senderReport } from "../tests/support/rtcp_packets.ts";
 import { rtcp, rtp, stun } from "../tests/support/rtp_packets.ts";
 
@@ -29,8 +29,70 @@ Deno.test("Relay.handle() answers update with its address and a port per stream 
   assertEquals(host.relay.sessionCount, 1);
 });
 
+/** A relay with both families, and a network of its own. */
+function dualStack(): RelayHost {
+  const inside = { address: "10.0.0.5", advertised: undefined, networks: [{ address: "10.0.0.0", prefixLength: 8 }] };
+  return new RelayHost({ addresses: [relayAddress("192.0.2.100"), relayAddress("2001:db8::100"), inside] });
+}
+
+/** What each party is told: the callee in the offer, the caller in the answer. */
+function addressesTold(caller: UpdateFields, callee: UpdateFields, host = dualStack()): string[] {
+  return [update(host, caller), update(host, { ...ANSWER, ...callee })].map((answer) => answer.split(" ")[0]!);
+}
+
+const V4: UpdateFields = { media: "audio:192.0.2.1:6000", signalingIp: "192.0.2.9" };
+const V6: UpdateFields = { media: "audio:2001:db8::1:6000", signalingIp: "2001:db8::1" };
+const INSIDE: UpdateFields = { media: "audio:10.0.0.9:6000", signalingIp: "10.0.0.9" };
+const to = (fields: UpdateFields, destination_ip: string): UpdateFields => ({
+  ...fields,
+  signalingIp: JSON.stringify({ signaling_ip: fields.signalingIp, destination_ip }),
+});
+
+Deno.test("Relay.handle() serves each party on an address of its family (RFC 6157 §3.4)", () => {
+  assertEquals(addressesTold(V4, V4), ["192.0.2.100", "192.0.2.100"]);
+  assertEquals(addressesTold(V6, V6), ["2001:db8::100", "2001:db8::100"]);
+  assertEquals(addressesTold(to(V4, "2001:db8::1"), V6), ["2001:db8::100", "192.0.2.100"]);
+  assertEquals(addressesTold(to(V6, "192.0.2.9"), V4), ["192.0.2.100", "2001:db8::100"]);
+});
+
+Deno.test("Relay.handle() serves each party on the address of its network", () => {
+  assertEquals(addressesTold(to(V4, "10.0.0.9"), INSIDE), ["10.0.0.5", "192.0.2.100"]);
+  assertEquals(addressesTold(to(INSIDE, "192.0.2.9"), V4), ["192.0.2.100", "10.0.0.5"]);
+  assertEquals(addressesTold(INSIDE, INSIDE), ["10.0.0.5", "10.0.0.5"]);
+});
+
+Deno.test("Relay carries media between an IPv4 and an IPv6 party, on ports of each address's own", () => {
+  const host = dualStack();
+  addressesTold(to(V4, "2001:db8::1"), V6, host);
+  const six = host.otherSockets["2001:db8::100"]!;
+  assertEquals(host.arrive(40000, "192.0.2.1:6000"), "forward");
+  assertEquals(six.arrive(40000, rtp(), "2001:db8::1", 6000, 0), "forward");
+  assertEquals(six.takeSent(), ["40000 > 2001:db8::1:6000"]);
+  assertEquals(host.sockets.takeSent(), ["40000 > 192.0.2.1:6000"]);
+  const { streams } = JSON.parse(host.handle("remove", removeHeaders())) as SessionStatistics;
+  assertEquals(
+    [streams[0]!.caller_local, streams[0]!.callee_local, streams[0]!.callee_remote],
+    ["192.0.2.100:40000", "[2001:db8::100]:40000", "[2001:db8::1]:6000"],
+  );
+});
+
+Deno.test("Relay.handle() keeps its addresses while streams stay, and chooses anew when all are new", () => {
+  const host = dualStack();
+  addressesTold(V4, V4, host);
+  const again = (media: string, cseq: number) => update(host, { ...V6, cseq, toTag: "callee", media }).split(" ")[0];
+  assertEquals(again("audio:192.0.2.1:6000,video:2001:db8::1:6002", 2), "192.0.2.100");
+  assertEquals(again("audio:2001:db8::1:6000", 3), "192.0.2.100"); // it is the callee who is told
+  assertEquals(update(host, { ...ANSWER, ...V4, cseq: 3 }).split(" ")[0], "2001:db8::100");
+});
+
+Deno.test("Relay sends nothing to an SDP address of a family that it does not serve the party by", () => {
+  const host = new RelayHost();
+  addressesTold(V4, V6, host);
+  assertEquals(host.arrive(40000, "192.0.2.1:6000"), "no destination");
+});
+
 Deno.test("Relay.handle() tells parties the advertised address, and statistics its own", () => {
-  const host = new RelayHost({ advertisedIp: "198.51.100.1" });
+  const host = new RelayHost({ addresses: [relayAddress("192.0.2.100", "198.51.100.1")] });
   assertEquals(update(host), "198.51.100.1 40002");
   update(host, ANSWER);
   assertEquals(statistics(host).streams[0]!.callee_local, "192.0.2.100:40002");
@@ -41,7 +103,7 @@ Deno.test("Relay.handle() needs no signaling_ip (PROTOCOL §6.2)", () => {
 });
 
 Deno.test("Relay.handle() takes IPv6 with and without brackets, and shows it in brackets (PROTOCOL §6.7)", () => {
-  const host = new RelayHost({ relayIp: "2001:db8::100" });
+  const host = new RelayHost({ addresses: [relayAddress("2001:db8::100")] });
   assertEquals(update(host, { media: "audio:2001:db8::1:6000:sendrecv:ice=no" }), "2001:db8::100 40002");
   update(host, { ...ANSWER, media: "audio:[2001:db8::2]:7000:sendrecv:ice=no" });
   host.arrive(40000, "2001:db8::1:6000");

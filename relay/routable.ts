@@ -10,15 +10,9 @@ const MAX_KNOWN = 10_000;
  * phone's own idea of its address behind a NAT, where the packets would reach somebody else or nobody.
  */
 export function createRoutableTest(exceptions: readonly Network[]): (address: string) => boolean {
-  const networks = exceptions.map(({ address, prefixLength }) => [ipaddr.parse(address), prefixLength] as const);
-  const test = (text: string) => {
-    if (!ipaddr.isValid(text)) return false;
-    const address = ipaddr.process(text);
-    return address.range() === "unicast" ||
-      networks.some(([network, prefixLength]) =>
-        network.kind() === address.kind() && address.match(network as typeof address, prefixLength)
-      );
-  };
+  const isException = createNetworkTest(exceptions);
+  const test = (text: string) =>
+    ipaddr.isValid(text) && (ipaddr.process(text).range() === "unicast" || isException(text));
   const known = new Map<string, boolean>();
   return (text) => {
     let routable = known.get(text);
@@ -27,5 +21,17 @@ export function createRoutableTest(exceptions: readonly Network[]): (address: st
       known.set(text, routable = test(text));
     }
     return routable;
+  };
+}
+
+/** A test for addresses in one of `networks`; false for text that is no address. */
+export function createNetworkTest(networks: readonly Network[]): (address: string) => boolean {
+  const parsed = networks.map(({ address, prefixLength }) => [ipaddr.parse(address), prefixLength] as const);
+  return (text) => {
+    if (!ipaddr.isValid(text)) return false;
+    const address = ipaddr.process(text);
+    return parsed.some(([network, prefixLength]) =>
+      network.kind() === address.kind() && address.match(network as typeof address, prefixLength)
+    );
   };
 }

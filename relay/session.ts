@@ -17,12 +17,28 @@
 import type { Update } from "../src/control/commands.ts";
 import { ControlSyntaxError } from "../src/control/errors.ts";
 import type { Logger } from "../src/env/log.ts";
-import { type Deadline, type Party, type Signalled, Stream, type StreamEnvironment } from "./stream.ts";
+import type { Interfaces, PartyAddresses } from "./interfaces.ts";
+import { type Deadline, type Signalled, Stream, type StreamEnvironment } from "./stream.ts";
+import type { Party, PartyInterfaces } from "./transport.ts";
 
 /** Streams that ended while the call goes on are remembered for the statistics, up to this many. */
 const MAX_ENDED_STREAMS = 64;
 /** Far more callees than a forked INVITE has. */
 const MAX_BRANCHES = 32;
+
+/** What a session needs from around it. */
+export interface SessionEnvironment extends StreamEnvironment {
+  readonly interfaces: Interfaces;
+}
+
+/** What a party is told: where it is to send. */
+export interface RelayMedia {
+  readonly address: string;
+  /** RTP ports, one per stream, 0 where there is none. */
+  readonly ports: readonly number[];
+}
+
+const UNKNOWN_PLACE: PartyAddresses = { sdp: "", signaling: "" };
 
 interface Exchange {
   readonly transactionOf: Party;
@@ -47,7 +63,7 @@ export class Session {
   dispatcher: string;
   /** When the call was answered (RFC 3261 §13.2.2), or early media began. */
   startedAtMs = Infinity;
-  readonly #env: StreamEnvironment;
+  readonly #env: SessionEnvironment;
   readonly #log: Logger;
   #latest: Exchange | undefined = undefined;
   /** The streams that an answer has made part of the call. */
@@ -57,12 +73,14 @@ export class Session {
   readonly #laterAnswers = new Map<string, readonly Signalled[]>();
   /** When the callee that answered did; Infinity before it: unlike `startedAtMs`, not when early media began. */
   #calleeAtMs = Infinity;
+  readonly #places: Record<Party, PartyAddresses> = { caller: UNKNOWN_PLACE, callee: UNKNOWN_PLACE };
+  #interfaces: PartyInterfaces;
   readonly #lastCseq: Record<Party, number> = { caller: -1, callee: -1 };
   #updatedAtMs: number;
   #timedOut = false;
 
   /** `update` is the first message; it is not applied yet. */
-  constructor(env: StreamEnvironment, log: Logger, dispatcher: string, update: Update, nowMs: number) {
+  constructor(env: SessionEnvironment, log: Logger, dispatcher: string, update: Update, nowMs: number) {
     this.#env = env;
     this.#log = log;
     this.dispatcher = dispatcher;
@@ -73,18 +91,20 @@ export class Session {
     this.username = update.signalingIp?.username;
     this.dialogId = update.dialogId;
     this.#updatedAtMs = nowMs;
+    this.#interfaces = { caller: env.interfaces.first, callee: env.interfaces.first };
   }
 
   /**
-   * Applies an offer or answer. Returns the RTP ports to write into the SDP, one per stream, 0 where there is none.
+   * Applies an offer or answer. Returns what to write into the SDP.
    * @throws PortsExhaustedError | ControlSyntaxError, having changed nothing.
    */
-  update(update: Update, nowMs: number): number[] {
+  update(update: Update, nowMs: number): RelayMedia {
     const transactionOf: Party = update.fromTag === this.fromTag ? "caller" : "callee";
     const party: Party = (transactionOf === "caller") === (update.type === "request") ? "caller" : "callee";
     const latest = this.#latest;
     const isLatest = latest?.transactionOf === transactionOf && latest.cseq === update.cseq;
     const signalled = signalledBy(update);
+    this.#locate(update, party);
     let streams = latest?.streams ?? [];
     if (isLatest && party !== latest.offerer) {
       this.#answer(latest, party, update, signalled, nowMs);
@@ -96,7 +116,24 @@ export class Session {
       this.#log.info(() => `CSeq ${update.cseq} of the ${transactionOf} is older than what is known, ignoring its SDP`);
     }
     this.#remember(update, party, nowMs);
-    return this.#ports(streams, party, update.media);
+    return this.#answerFor(streams, party, update.media);
+  }
+
+  #locate({ media, signalingIp }: Update, party: Party): void {
+    const before = this.#places[party];
+    const sdp = media?.find(({ port }) => port !== 0)?.address ?? before.sdp;
+    this.#places[party] = { sdp, signaling: signalingIp?.source ?? before.signaling };
+    const other = otherParty(party);
+    if (signalingIp?.destination !== undefined && this.#places[other].signaling === "") {
+      this.#places[other] = { sdp: this.#places[other].sdp, signaling: signalingIp.destination };
+    }
+  }
+
+  /** A party of which nothing is known is likelier to be where the other one is than anywhere else. */
+  #chooseInterfaces(): PartyInterfaces {
+    const { interfaces } = this.#env;
+    const [caller, callee] = [interfaces.choose(this.#places.caller), interfaces.choose(this.#places.callee)];
+    return { caller: caller ?? callee ?? interfaces.first, callee: callee ?? caller ?? interfaces.first };
   }
 
   #remember(update: Update, party: Party, nowMs: number): void {
@@ -111,9 +148,12 @@ export class Session {
   }
 
   // The address that a party is given is the one it sends to: the other side of what its peer is told.
-  #ports(streams: readonly Stream[], party: Party, media: Update["media"]): number[] {
-    const receiver: Party = party === "caller" ? "callee" : "caller";
-    return streams.map((stream, index) => media?.[index]?.port === 0 ? 0 : stream.portFor(receiver));
+  #answerFor(streams: readonly Stream[], party: Party, media: Update["media"]): RelayMedia {
+    const receiver = otherParty(party);
+    return {
+      address: this.#interfaces[receiver].advertised,
+      ports: streams.map((stream, index) => media?.[index]?.port === 0 ? 0 : stream.portFor(receiver)),
+    };
   }
 
   #offer(
@@ -124,22 +164,25 @@ export class Session {
     const before = [...this.#established, ...this.#pending()];
     const created: Stream[] = [];
     const kept = new Map<Stream, Signalled>();
+    const old = offers.map((offer) => {
+      const stream = before.find((it) => !kept.has(it) && it.continues(exchange.offerer, offer.media));
+      if (stream !== undefined) kept.set(stream, offer);
+      return stream;
+    });
+    // One address serves all streams of an SDP, so it can change only if none of them stays.
+    const interfaces = kept.size > 0 ? this.#interfaces : this.#chooseInterfaces();
     let streams: Stream[];
     try {
-      streams = offers.map((offer) => {
-        const old = before.find((stream) => !kept.has(stream) && stream.continues(exchange.offerer, offer.media));
-        if (old !== undefined) {
-          kept.set(old, offer);
-          return old;
-        }
-        const stream = new Stream(this.#env, exchange.offerer, offer, nowMs);
-        created.push(stream);
+      streams = offers.map((offer, index) => {
+        const stream = old[index] ?? new Stream(this.#env, exchange.offerer, offer, interfaces, nowMs);
+        if (old[index] === undefined) created.push(stream);
         return stream;
       });
     } catch (error) {
       for (const stream of created) stream.close("closed", nowMs);
       throw error;
     }
+    this.#interfaces = interfaces;
     this.#log.debug("got SDP offer");
     for (const stream of streams) {
       const offer = kept.get(stream);
@@ -291,4 +334,8 @@ export class Session {
 function signalledBy({ media, signalingIp }: Update): Signalled[] {
   const signalingAddress = signalingIp?.source ?? "";
   return (media ?? []).map((description) => ({ media: description, signalingAddress }));
+}
+
+function otherParty(party: Party): Party {
+  return party === "caller" ? "callee" : "caller";
 }

@@ -27,27 +27,27 @@ class Call {
     this.session = new Session(this.env, this.env.log, "dispatcher", first, this.nowMs);
   }
 
-  update(fields: UpdateFields): number[] {
-    return this.session.update(decodeUpdate(updateHeaders(fields)), this.nowMs);
+  update(fields: UpdateFields): readonly number[] {
+    return this.session.update(decodeUpdate(updateHeaders(fields)), this.nowMs).ports;
   }
 
   /** The caller's INVITE. */
-  offer(cseq: number, media: string): number[] {
+  offer(cseq: number, media: string): readonly number[] {
     return this.update({ cseq, media, ...cseq > 1 && { toTag: "callee" } });
   }
 
   /** The callee's 200 to it. */
-  answer(cseq: number, media: string, toTag = "callee"): number[] {
+  answer(cseq: number, media: string, toTag = "callee"): readonly number[] {
     return this.update({ type: "reply", cseq, media, toTag });
   }
 
   /** The callee's re-INVITE. */
-  calleeOffer(cseq: number, media: string): number[] {
+  calleeOffer(cseq: number, media: string): readonly number[] {
     return this.update({ cseq, media, fromTag: "callee", toTag: "caller" });
   }
 
   /** The caller's 200 to it. */
-  callerAnswer(cseq: number, media: string): number[] {
+  callerAnswer(cseq: number, media: string): readonly number[] {
     return this.update({ type: "reply", cseq, media, fromTag: "callee", toTag: "caller" });
   }
 

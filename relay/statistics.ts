@@ -1,5 +1,4 @@
 /** A session's statistics as the wire wants them (`src/control/statistics.ts` explains the keys). @module */
-import { bracketed } from "../src/control/media_header.ts";
 import type { MediaProblem } from "../src/control/problem.ts";
 import type { MediaQuality } from "../src/control/quality.ts";
 import type { SessionStatistics, StreamStatistics } from "../src/control/statistics.ts";
@@ -7,12 +6,12 @@ import { codecName } from "../src/rtp/mod.ts";
 import type { Leg } from "./leg.ts";
 import { mediaQuality } from "./quality.ts";
 import type { Session } from "./session.ts";
-import type { Party, Stream } from "./stream.ts";
+import type { Stream } from "./stream.ts";
+import type { Party } from "./transport.ts";
 
-/** `wallMs` is the wall time at `nowMs`; `localAddress` is the one that the relay's sockets are bound to. */
+/** `wallMs` is the wall time at `nowMs`. */
 export function sessionStatistics(
   session: Session,
-  localAddress: string,
   nowMs: number,
   wallMs: number,
 ): SessionStatistics {
@@ -29,7 +28,7 @@ export function sessionStatistics(
     caller_ua: session.callerUserAgent ?? "Unknown",
     callee_ua: session.calleeUserAgent ?? "Unknown",
     username: session.username ?? null,
-    streams: session.answeredStreams.map((stream) => streamStatistics(stream, startedAtMs, localAddress, nowMs)),
+    streams: session.answeredStreams.map((stream) => streamStatistics(stream, startedAtMs, nowMs)),
     dialog_id: session.dialogId ?? null,
     problems: session.answeredStreams.flatMap((stream, index) => problems(stream, index, startedAtMs)),
   };
@@ -45,15 +44,11 @@ function problems(stream: Stream, index: number, sessionAtMs: number): MediaProb
   }));
 }
 
-function streamStatistics(stream: Stream, sessionAtMs: number, localAddress: string, nowMs: number): StreamStatistics {
+function streamStatistics(stream: Stream, sessionAtMs: number, nowMs: number): StreamStatistics {
   const { status, answeredAtMs, firstMediaAtMs } = stream;
   const endedAtMs = Math.min(stream.endedAtMs, nowMs);
   const caller = stream.legs("caller");
   const callee = stream.legs("callee");
-  const local = (party: Party) => {
-    const port = stream.leasedPort(party);
-    return port === 0 ? "Unknown" : `${bracketed(localAddress)}:${port}`;
-  };
   const secondsAfter = (ms: number) => Math.max(0, Math.floor((ms - sessionAtMs) / 1000));
   return {
     media_type: stream.type,
@@ -68,8 +63,8 @@ function streamStatistics(stream: Stream, sessionAtMs: number, localAddress: str
     callee_bytes: sum(callee, (leg) => leg.bytes),
     caller_packets: sum(caller, (leg) => leg.packets),
     callee_packets: sum(callee, (leg) => leg.packets),
-    caller_local: local("caller"),
-    callee_local: local("callee"),
+    caller_local: stream.local("caller"),
+    callee_local: stream.local("callee"),
     caller_remote: caller[0]?.remote ?? "Unknown",
     callee_remote: callee[0]?.remote ?? "Unknown",
     dropped: dropped([...caller, ...callee]),

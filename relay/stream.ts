@@ -17,14 +17,13 @@
  * RTCP neither keeps a stream alive nor ends it.
  * @module
  */
-import type { MediaDescription } from "../src/control/media_header.ts";
+import { bracketed, type MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
+import { isSameFamily } from "./interfaces.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
-import { Leg, type LegOwner } from "./leg.ts";
-import type { PortPair, PortPool } from "./port_pool.ts";
+import type { Leg } from "./leg.ts";
 import { type SilenceNews, SilenceWatch } from "./silence_watch.ts";
-
-export type Party = "caller" | "callee";
+import { type Party, type PartyInterfaces, Transport, type TransportUser } from "./transport.ts";
 
 export interface StreamTimeouts {
   readonly streamTimeoutMs: number;
@@ -36,7 +35,6 @@ export interface StreamTimeouts {
 
 /** What a stream needs from around it. */
 export interface StreamEnvironment {
-  readonly ports: PortPool;
   readonly timeouts: StreamTimeouts;
   readonly learning: LearningRules;
   /** Whether media may be sent to an address from an SDP before anything came from there. */
@@ -74,21 +72,14 @@ class PartyState {
   disabled = false;
 }
 
-/** A party's ports and legs. */
-interface Side {
-  readonly pair: PortPair;
-  readonly rtp: Leg;
-  readonly rtcp: Leg;
-}
-
-export class Stream implements LegOwner {
+export class Stream implements TransportUser {
   readonly type: string;
   readonly createdAtMs: number;
   readonly caller = new PartyState();
   readonly callee = new PartyState();
   readonly #env: StreamEnvironment;
   /** `undefined` if the stream was offered disabled (port 0), so that it needs no ports. */
-  readonly #sides: Readonly<Record<Party, Side>> | undefined;
+  readonly #transport: Transport | undefined;
   /** `undefined` for a stream in which silence is no news. */
   readonly silence: SilenceWatch | undefined;
   status: StreamStatus = "active";
@@ -103,50 +94,19 @@ export class Stream implements LegOwner {
   #heldWhileUp = false;
 
   /** @throws PortsExhaustedError, having taken no ports. */
-  constructor(env: StreamEnvironment, offerer: Party, offer: Signalled, nowMs: number) {
+  constructor(env: StreamEnvironment, offerer: Party, offer: Signalled, interfaces: PartyInterfaces, nowMs: number) {
     this.type = offer.media.type;
     this.createdAtMs = nowMs;
     this.#env = env;
     this.#signalledAtMs = nowMs;
-    this.#sides = offer.media.port === 0 ? undefined : this.#createSides(nowMs);
-    this.silence = this.#sides === undefined || this.type !== "audio"
-      ? undefined
-      : new SilenceWatch(this.#sides.caller, this.#sides.callee);
-    this.update(offerer, offer, nowMs);
-  }
-
-  #createSides(nowMs: number): Record<Party, Side> {
-    const { ports } = this.#env;
-    const callerPair = ports.lease(nowMs);
-    let calleePair: PortPair;
-    try {
-      calleePair = ports.lease(nowMs);
-    } catch (error) {
-      ports.release(callerPair, nowMs);
-      throw error;
-    }
-    const [caller, callee] = [this.#createSide(callerPair), this.#createSide(calleePair)];
-    for (const component of ["rtp", "rtcp"] as const) {
-      caller[component].peer = callee[component];
-      callee[component].peer = caller[component];
-    }
-    caller.rtp.reception.reports.peer = callee.rtp.reception.reports;
-    callee.rtp.reception.reports.peer = caller.rtp.reception.reports;
-    return { caller, callee };
-  }
-
-  #createSide(pair: PortPair): Side {
-    const { learning } = this.#env;
     const anyIsMedia = this.type === "image"; // UDPTL has no header to know it by (ITU-T T.38 §9)
-    const side = {
-      pair,
-      rtp: new Leg("rtp", this, pair.rtp, learning, anyIsMedia),
-      rtcp: new Leg("rtcp", this, pair.rtcp, learning, anyIsMedia),
-    };
-    side.rtcp.reception = side.rtp.reception;
-    pair.rtp.attach(side.rtp);
-    pair.rtcp.attach(side.rtcp);
-    return side;
+    this.#transport = offer.media.port === 0
+      ? undefined
+      : new Transport(this, interfaces, env.learning, anyIsMedia, nowMs);
+    this.silence = this.#transport === undefined || this.type !== "audio"
+      ? undefined
+      : new SilenceWatch(this.#transport.side("caller"), this.#transport.side("callee"));
+    this.update(offerer, offer, nowMs);
   }
 
   get alive(): boolean {
@@ -163,7 +123,9 @@ export class Stream implements LegOwner {
 
   /** A party's RTP and RTCP legs; none for a stream that was offered disabled. */
   legs(party: Party): readonly Leg[] {
-    return this.#sides === undefined ? [] : [this.#sides[party].rtp, this.#sides[party].rtcp];
+    if (this.#transport === undefined) return [];
+    const { rtp, rtcp } = this.#transport.side(party);
+    return [rtp, rtcp];
   }
 
   /** The RTP port to which `party` sends; 0 if there is none, or no more. */
@@ -173,7 +135,13 @@ export class Stream implements LegOwner {
 
   /** The RTP port that `party` had, also after the end; 0 if it never had one. */
   leasedPort(party: Party): number {
-    return this.#sides?.[party].pair.port ?? 0;
+    return this.#transport?.port(party) ?? 0;
+  }
+
+  /** The relay's side of `party`, as `address:port`, also after the end; `Unknown` if it never had one. */
+  local(party: Party): string {
+    if (this.#transport === undefined) return "Unknown";
+    return `${bracketed(this.#transport.interfaces[party].address)}:${this.#transport.port(party)}`;
   }
 
   /**
@@ -183,7 +151,7 @@ export class Stream implements LegOwner {
   continues(party: Party, { type, address, port }: MediaDescription): boolean {
     const { sdp } = this[party];
     if (!this.alive || type !== this.type || sdp === undefined) return false;
-    if (this.#sides === undefined) return port === 0; // it has no ports to keep when it wants some
+    if (this.#transport === undefined) return port === 0; // it has no ports to keep when it wants some
     if (address === sdp.address) return port === sdp.port || port === 0;
     return port === sdp.port && (address === "0.0.0.0" || sdp.address === "0.0.0.0");
   }
@@ -206,7 +174,8 @@ export class Stream implements LegOwner {
     state.sdp = media;
     const known = before !== undefined && before.address !== "0.0.0.0";
     const moved = known && (before.address !== media.address || before.port !== media.port);
-    const routable = this.#env.isRoutable(media.address);
+    const local = this.#transport?.interfaces[party].address ?? "";
+    const routable = isSameFamily(local, media.address) && this.#env.isRoutable(media.address);
     this.legs(party).forEach((leg, component) => {
       if (moved) leg.relearn(nowMs);
       leg.setSignalled(media.address, media.port + component, routable, signalingAddress);
@@ -228,10 +197,8 @@ export class Stream implements LegOwner {
     this.answeredAtMs = Math.min(this.answeredAtMs, nowMs);
   }
 
-  learnt(leg: Leg, how: LearntHow, nowMs: number): void {
-    const party = this.legs("caller").includes(leg) ? "caller" : "callee";
+  learnt(party: Party, leg: Leg, how: LearntHow, nowMs: number): void {
     this.firstMediaAtMs = Math.min(this.firstMediaAtMs, nowMs);
-    if (leg.component === "rtp") this.#sides![party].rtcp.followRtp(leg, how);
     this.#env.learnt(this, party, leg, how);
   }
 
@@ -242,11 +209,12 @@ export class Stream implements LegOwner {
   deadline(): Deadline {
     const { streamTimeoutMs, onHoldTimeoutMs, idleTimeoutMs } = this.#env.timeouts;
     const patienceMs = this.answered ? streamTimeoutMs : 2 * streamTimeoutMs;
-    if (this.#sides === undefined) {
+    if (this.#transport === undefined) {
       const waitMs = this.answered ? onHoldTimeoutMs : patienceMs; // disabled is as good as held
       return { atMs: this.#signalledAtMs + waitMs, status: "on hold timeout", waitMs };
     }
-    const [callerAtMs, calleeAtMs] = [this.#sides.caller.rtp.lastMediaAtMs, this.#sides.callee.rtp.lastMediaAtMs];
+    const callerAtMs = this.#transport.lastMediaAtMs("caller");
+    const calleeAtMs = this.#transport.lastMediaAtMs("callee");
     const mediaAtMs = Math.max(callerAtMs, calleeAtMs);
     if (this.onHold && (this.#heldWhileUp || mediaAtMs !== -Infinity)) {
       const sinceMs = this.#heldWhileUp ? Math.max(this.#heldSinceMs, Math.min(callerAtMs, calleeAtMs)) : mediaAtMs;
@@ -275,16 +243,7 @@ export class Stream implements LegOwner {
     this.endedAtMs = nowMs;
     this.timeoutWaitMs = timeoutWaitMs;
     this.silence?.close(nowMs);
-    for (const party of ["caller", "callee"] as const) {
-      const side = this.#sides?.[party];
-      if (side === undefined) continue;
-      // The legs' counters and addresses are still asked for.
-      for (const component of ["rtp", "rtcp"] as const) {
-        side.pair[component].detach();
-        side[component].close();
-      }
-      this.#env.ports.release(side.pair, nowMs);
-    }
+    this.#transport?.leave(this, nowMs);
   }
 
   /** The stream in one line, for the log: who is where, seen from the caller to the callee. */

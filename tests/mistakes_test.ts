@@ -10,6 +10,7 @@ import { EndDialogClient } from "../src/dispatcher/io/end_dialog_client.ts";
 import { removeHeaders, type UpdateFields, updateHeaders } from "./support/control_messages.ts";
 import { RecordingLogger } from "./support/fakes.ts";
 import { JoinedMachines, type JoinedRelay, type SipConnection } from "./support/joined_machines.ts";
+import { relayAddress, type RelayHostOptions } from "./support/relay_host.ts";
 import { rtcp, rtp, stun } from "./support/rtp_packets.ts";
 
 const CALLER = "192.0.2.1:6000";
@@ -22,9 +23,9 @@ class Lab {
   readonly relay: JoinedRelay;
   readonly sip: SipConnection;
 
-  constructor(machines = new JoinedMachines()) {
+  constructor(machines = new JoinedMachines(), relay: RelayHostOptions = {}) {
     this.machines = machines;
-    this.relay = machines.startRelay();
+    this.relay = machines.startRelay(relay);
     this.sip = machines.connectSip();
   }
 
@@ -196,8 +197,8 @@ for (const [name, fields] of NOTHING_TO_RELAY) {
 }
 
 Deno.test("mistake 7: IPv6 addresses work", () => {
-  const lab = new Lab();
-  assertEquals(lab.update({ media: "audio:2001:db8::1:6000:sendrecv:ice=no" }), "192.0.2.100 40002");
+  const lab = new Lab(undefined, { addresses: [relayAddress("2001:db8::100")] });
+  assertEquals(lab.update({ media: "audio:2001:db8::1:6000:sendrecv:ice=no" }), "2001:db8::100 40002");
   lab.answer({ media: "audio:2001:db8::2:7000:sendrecv:ice=no" });
   assertEquals(lab.arrive("caller", "2001:db8::1:6000"), "forward");
   assertEquals(lab.relay.host.sockets.takeSent(), ["40002 > 2001:db8::2:7000"]);

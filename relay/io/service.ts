@@ -1,5 +1,5 @@
 /** The relay as a running service: sockets, dispatchers and timers around the machine of `relay.ts`. @module */
-import { type Config, resolveIn } from "../../src/config/mod.ts";
+import { type Config, type RelayAddress, resolveIn } from "../../src/config/mod.ts";
 import type { Logger } from "../../src/env/log.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { loadCredentials } from "../../src/io/credentials.ts";
@@ -7,6 +7,7 @@ import { defaultAddress } from "../../src/io/default_address.ts";
 import { StartError } from "../../src/io/program.ts";
 import { connectTls } from "../../src/io/tls_client.ts";
 import { VERSION } from "../../src/version.ts";
+import { Interfaces } from "../interfaces.ts";
 import { PortPool } from "../port_pool.ts";
 import { Relay } from "../relay.ts";
 import { createRoutableTest } from "../routable.ts";
@@ -19,8 +20,8 @@ const CONNECT_MS = 10_000;
 
 /** A relay that is running. */
 export interface RunningRelay extends AsyncDisposable {
-  /** The address that its sockets are bound to. */
-  readonly relayIp: string;
+  /** The addresses that its sockets are bound to. */
+  readonly addresses: readonly string[];
   /** What its sockets have counted. */
   readonly counters: Readonly<SocketCounters>;
   /** The sessions that are up. */
@@ -42,30 +43,26 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
       "Cannot start: no dispatchers are configured; set dispatchers in [Relay], such as 192.0.2.1:25060",
     );
   }
-  const relayIp = settings.relayIp ?? defaultAddress();
-  if (relayIp === undefined) throw new StartError("Cannot find this host's address; set relay_ip in [Relay]");
-  checkAddress(relayIp);
+  const addresses = settings.addresses.length > 0 ? settings.addresses : [onlyAddress(settings.advertisedIp)];
+  for (const { address } of addresses) checkAddress(address);
   const credentials = await loadCredentials(resolveIn(configDir, config.tls.certsPath), "relay", log);
   const counters: SocketCounters = { late: 0, truncated: 0, sendFailed: 0 };
   const { start: firstPort, end: endPort } = settings.portRange;
-  const socketEnvironment = { hostname: relayIp, counters, log, nowMs: systemClock.nowMs };
-  const ports = new PortPool(
-    { firstPort, endPort, restMs: settings.portRestTimeMs },
-    (port) => openMediaSocket(socketEnvironment, port),
-    log,
-  );
+  const interfaces = new Interfaces(addresses, firstPort, endPort, (hostname) => {
+    const environment = { hostname, counters, log, nowMs: systemClock.nowMs };
+    const options = { firstPort, endPort, restMs: settings.portRestTimeMs };
+    return new PortPool(options, (port) => openMediaSocket(environment, port), log);
+  });
   const relay: Relay = new Relay(
     {
       version: VERSION,
-      relayIp,
-      advertisedIp: settings.advertisedIp,
       portRange: `${firstPort}:${endPort}`,
       timeouts: settings,
       learning: settings.learning,
       rebinding: settings.rebinding,
       isRoutable: createRoutableTest(settings.routablePrivateRanges),
     },
-    ports,
+    interfaces,
     systemClock,
     log,
     { expired: (dispatcher, statistics) => dispatchers.expired(dispatcher, statistics) },
@@ -108,7 +105,7 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
     credentials.close();
   };
   return {
-    relayIp,
+    addresses: addresses.map(({ address }) => address),
     counters,
     get sessionCount() {
       return relay.sessionCount;
@@ -120,6 +117,13 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
     close: () => closing ??= close(),
     [Symbol.asyncDispose]: () => closing ??= close(),
   };
+}
+
+/** The address of the interface with the default route. */
+function onlyAddress(advertised: string | undefined): RelayAddress {
+  const address = defaultAddress();
+  if (address === undefined) throw new StartError("Cannot find this host's address; set relay_ip in [Relay]");
+  return { address, advertised, networks: [] };
 }
 
 /** Ports are bound when calls need them; that the address is not this host's should be known before. */

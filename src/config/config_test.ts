@@ -17,7 +17,7 @@ Deno.test("defaultConfig() has the documented defaults", () => {
     relay: {
       dispatchers: [],
       passport: undefined,
-      relayIp: undefined,
+      addresses: [],
       advertisedIp: undefined,
       portRange: { start: 40000, end: 60000 },
       streamTimeoutMs: 90_000,
@@ -215,7 +215,7 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
       isAddress: true,
     }],
     passport: "O:Relay",
-    relayIp: "192.0.2.1",
+    addresses: [{ address: "192.0.2.1", advertised: "192.0.2.2", networks: [] }],
     advertisedIp: "192.0.2.2",
     portRange: { start: 50000, end: 50010 },
     streamTimeoutMs: 101_000,

@@ -47,6 +47,7 @@ export { nearest } from "./nearest.ts";
 export type { AccountingConfig, DatabaseConfig, RadiusConfig, SipServerConfig, TlsConfig } from "./other_sections.ts";
 export { DEFAULT_CONFIG_DIR, DEFAULT_RUNTIME_DIR, type Paths, resolveIn, resolvePaths } from "./paths.ts";
 export type { ProxyConfig, UserSource } from "./proxy_section.ts";
+export type { RelayAddress } from "./relay_addresses.ts";
 export { DISPATCHER_PORT, type RelayConfig } from "./relay_section.ts";
 export type { LogFormat } from "./values.ts";
 export type { LogLevel } from "../env/log.ts";

@@ -14,6 +14,7 @@ import {
   type PortRange,
 } from "./addresses.ts";
 import { suggestion } from "./nearest.ts";
+import { parseRelayAddresses, type RelayAddress } from "./relay_addresses.ts";
 import { key, section } from "./section.ts";
 import {
   type LogFormat,
@@ -33,9 +34,9 @@ export interface RelayConfig {
   readonly dispatchers: readonly HostPort[];
   /** What a dispatcher's certificate must say; `undefined`: any certificate of the CA will do. */
   readonly passport: Passport | undefined;
-  /** Where the media sockets are bound; `undefined`: the address of the interface with the default route. */
-  readonly relayIp: string | undefined;
-  /** The address written into the SDP; `undefined`: the one that the sockets are bound to. */
+  /** Where the media sockets are bound; empty: the address of the interface with the default route. */
+  readonly addresses: readonly RelayAddress[];
+  /** What parties are told instead of the first address; `undefined`: that address, or what `addresses` says. */
   readonly advertisedIp: string | undefined;
   /** Where media ports are taken from. */
   readonly portRange: PortRange;
@@ -73,7 +74,7 @@ export const RELAY_SECTION = section(
   {
     dispatchers: key("", (text) => parseHostPortList(text, DISPATCHER_PORT)),
     passport: key("None", parsePassport),
-    relay_ip: key("None", parseHostAddress),
+    relay_ip: key("None", parseRelayAddresses),
     advertised_ip: key("None", parseHostAddress),
     port_range: key("40000:60000", parsePortRange),
     stream_timeout: key("90", parseSeconds),
@@ -94,7 +95,9 @@ export const RELAY_SECTION = section(
   (values): RelayConfig => ({
     dispatchers: values.dispatchers,
     passport: values.passport,
-    relayIp: values.relay_ip,
+    addresses: values.relay_ip.map((it, index) =>
+      index === 0 ? { ...it, advertised: it.advertised ?? values.advertised_ip } : it
+    ),
     advertisedIp: values.advertised_ip,
     portRange: values.port_range,
     streamTimeoutMs: values.stream_timeout,

@@ -19,7 +19,7 @@ import { parseAnswer, type RelayPorts } from "./answer.ts";
 import { type DispatcherClient, DispatcherError } from "./dispatcher_client.ts";
 import * as results from "./media_result.ts";
 import type { MediaResult } from "./media_result.ts";
-import { RequestError, serializeRemove, serializeUpdate, type SessionName } from "./request.ts";
+import { RequestError, serializeRemove, serializeUpdate, type SessionName, signalingIpValue } from "./request.ts";
 import type { MediaProxySettings } from "./settings.ts";
 
 /** A message, and what it does not say itself. */
@@ -28,6 +28,8 @@ export interface MediaCall {
   readonly message: SipMessage;
   /** Where the message came from; an AVP may say better. */
   readonly sourceAddress: string;
+  /** Where the message goes, if that is known. */
+  readonly destinationAddress?: string | undefined;
   /** The variables of the routing script, by their bare names. */
   readonly avps: ReadonlyMap<string, string>;
   /** Lets the dispatcher have the dialog ended when its media times out. */
@@ -146,7 +148,8 @@ export class MediaProxy {
       // Several callees may be ringing, each with a tag of its own; the session gets that of the one who answers.
       toTag: !isRequest && message.status < 200 ? "" : message.toTag,
       userAgent: message.header("user-agent") || message.header("server") || UNKNOWN_AGENT,
-      signalingIp: valueOf(avps, this.#settings.signalingIpAvp) || sourceAddress,
+      signalingIp: valueOf(avps, this.#settings.signalingIpAvp) ||
+        signalingIpValue(sourceAddress, call.destinationAddress),
       mediaRelay: valueOf(avps, this.#settings.mediaRelayAvp),
       learning: valueOf(avps, this.#settings.learningAvp),
       media: description?.supportedStreams,

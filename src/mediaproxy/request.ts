@@ -1,5 +1,6 @@
 /** What the module says to a dispatcher: `update` and `remove` (PROTOCOL 1). @module */
 import { type MediaDescription, serializeMediaHeader } from "../control/media_header.ts";
+import { ipaddr } from "../deps/ipaddr.ts";
 import { serializeRequest } from "../control/request.ts";
 import { octetsToUtf8, utf8ToOctets } from "../sip/octets.ts";
 
@@ -36,6 +37,20 @@ export interface SessionName {
   /** The tags as in the message that ends the call, swapped if the callee does; "" if there is none. */
   readonly fromTag: string;
   readonly toTag: string;
+}
+
+/**
+ * The value of `signaling_ip`. A relay needs to know where the message goes only if that is another network than where it
+ * came from: another address family, or inside rather than outside. Else the plain form, which every relay knows.
+ */
+export function signalingIpValue(source: string, destination: string | undefined): string {
+  if (destination === undefined || network(source) === network(destination)) return source;
+  return JSON.stringify({ signaling_ip: source, destination_ip: destination });
+}
+
+function network(address: string): string {
+  const parsed = ipaddr.process(address);
+  return `${parsed.kind()} ${parsed.range() === "unicast" ? "public" : "private"}`;
 }
 
 /** A request that no dispatcher may be given. */

@@ -1,9 +1,10 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../deps/assert.ts";
 import { fc } from "../deps/fast_check.ts";
 import { decodeUpdate } from "../control/commands.ts";
+import { parseSignalingIp } from "../control/signaling_ip.ts";
 import { RequestFramer } from "../control/request.ts";
 import { encodeOctets } from "../sip/octets.ts";
-import { RequestError, serializeRemove, serializeUpdate, type UpdateFacts } from "./request.ts";
+import { RequestError, serializeRemove, serializeUpdate, signalingIpValue, type UpdateFacts } from "./request.ts";
 
 const FACTS: UpdateFacts = {
   type: "request",
@@ -115,4 +116,17 @@ Deno.test("serializeUpdate() is read by the dispatcher as it was meant, whatever
 Deno.test("serializeUpdate() adds how the relay is to learn addresses, if the script says so", () => {
   assertEquals(headerOf(serializeUpdate({ ...FACTS, learning: "strict" }), "learning"), "strict");
   assertEquals(headerOf(serializeUpdate(FACTS), "learning"), undefined);
+});
+
+Deno.test("signalingIpValue() says where a message goes if that is another network, as JSON (PROTOCOL §1)", () => {
+  const told = (source: string, destination?: string) => {
+    const signalingIp = parseSignalingIp(signalingIpValue(source, destination));
+    return [signalingIp.source, signalingIp.destination];
+  };
+  assertEquals(told("8.8.8.8"), ["8.8.8.8", undefined]);
+  assertEquals(told("8.8.8.8", "9.9.9.9"), ["8.8.8.8", undefined]);
+  assertEquals(told("10.0.0.5", "192.168.1.5"), ["10.0.0.5", undefined]);
+  assertEquals(told("8.8.8.8", "10.0.0.5"), ["8.8.8.8", "10.0.0.5"]);
+  assertEquals(told("8.8.8.8", "2a00::1"), ["8.8.8.8", "2a00::1"]);
+  assertEquals(told("fd00::1", "2a00::1"), ["fd00::1", "2a00::1"]);
 });

@@ -23,6 +23,7 @@ import type { OwnAddress } from "./own_address.ts";
 import type { Call } from "./call.ts";
 import type { Clock } from "../env/clock.ts";
 import type { RandomSource } from "../env/random.ts";
+import { addressOfDestination, addressOfOtherParty } from "./media_destination.ts";
 
 /** What engaged media works with. */
 export interface EngagedMediaOptions {
@@ -81,13 +82,16 @@ export class EngagedMedia {
 
   /** Processes a request before it is forwarded; `undefined` if there is nothing to wait for. */
   handleRequest(call: Call): Promise<void> | undefined {
-    if (call.dialog !== undefined && !call.hasToTag) return this.#use(call, call.request, call.source, call.avps);
+    if (call.dialog !== undefined && !call.hasToTag) {
+      return this.#use(call, call.request, call.source, addressOfDestination(call.destinationsOrUri[0]), call.avps);
+    }
     const dialog = call.hasToTag ? this.#options.dialogs.find(call.received) : undefined;
     if (dialog === undefined) return undefined;
     call.dialog = dialog;
     dialog.handleRequest(call.received, call.source);
     if (call.received.method === "BYE") return void this.#handleBye(dialog, call.received);
-    return call.request.body === "" ? undefined : this.#use(call, call.request, call.source, call.avps);
+    if (call.request.body === "") return undefined;
+    return this.#use(call, call.request, call.source, addressOfOtherParty(dialog, call.received), call.avps);
   }
 
   #handleBye(dialog: Dialog, bye: SipRequest): void {
@@ -110,7 +114,7 @@ export class EngagedMedia {
       this.#options.changed(dialog);
     }
     if (response.body === "" && !(isInvite && response.status >= 200)) return undefined;
-    return this.#use(call, response, source, new Map(Object.entries(dialog.engagement.avps)));
+    return this.#use(call, response, source, call.source.address, new Map(Object.entries(dialog.engagement.avps)));
   }
 
   #isOwnRoute(value: string): boolean {
@@ -125,12 +129,14 @@ export class EngagedMedia {
     call: Call,
     message: SipRequest | SipResponse,
     source: Flow,
+    destinationAddress: string | undefined,
     avps: ReadonlyMap<string, string>,
   ): Promise<void> {
     const dialog = call.dialog!;
     await this.#options.mediaproxy.useMediaProxy({
       message,
       sourceAddress: source.address,
+      destinationAddress,
       avps,
       dialogId: dialog.id,
       iceCandidate: dialog.engagement.iceCandidate,

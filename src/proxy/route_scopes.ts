@@ -6,6 +6,7 @@ import type { Flow } from "../transport/flow.ts";
 import type { Call } from "./call.ts";
 import type { Destination, IncomingReply, OutgoingBranch, UseMediaProxyResult } from "./script.ts";
 import type { ProxyServices } from "./services.ts";
+import { addressOfDestination } from "./media_destination.ts";
 
 /** One copy of a request before it leaves. */
 export class BranchScope implements OutgoingBranch {
@@ -35,7 +36,12 @@ export class BranchScope implements OutgoingBranch {
 
   useMediaProxy(): Promise<UseMediaProxyResult> {
     const { avps, source } = this.#call;
-    return this.#services.mediaproxy.useMediaProxy({ message: this.request, sourceAddress: source.address, avps });
+    return this.#services.mediaproxy.useMediaProxy({
+      message: this.request,
+      sourceAddress: source.address,
+      destinationAddress: addressOfDestination(this.destination),
+      avps,
+    });
   }
 
   endMediaSession(): Promise<1 | -1> {
@@ -100,6 +106,7 @@ export class ReplyScope implements IncomingReply {
     return this.#services.mediaproxy.useMediaProxy({
       message: this.response,
       sourceAddress: this.source.address,
+      destinationAddress: this.#call.source.address,
       avps: this.#call.avps,
       request: this.#call.received,
     });

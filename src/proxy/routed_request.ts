@@ -18,6 +18,7 @@ import { addressOfRecord, destinationOf, registerRequest } from "./registration.
 import { SIGNATURE_PARAMETER } from "./route_signature.ts";
 import type { Destination, RelayOptions, RoutingScript, UseMediaProxyResult } from "./script.ts";
 import type { ProxyServices } from "./services.ts";
+import { addressOfDestination } from "./media_destination.ts";
 
 type Stage = "request" | "relayed" | "failure" | "done";
 
@@ -200,6 +201,7 @@ export class RoutedRequest implements Call {
     return this.#services.mediaproxy.useMediaProxy({
       message: this.request,
       sourceAddress: this.source.address,
+      destinationAddress: addressOfDestination(this.destinationsOrUri[0]),
       avps: this.avps,
     });
   }

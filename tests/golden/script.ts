@@ -3,12 +3,12 @@
  * @module
  */
 import type { Flow, JoinedMachines, JoinedRelay } from "../support/joined_machines.ts";
-import type { RelayHostOptions } from "../support/relay_host.ts";
+import { relayAddress, type RelayHostOptions } from "../support/relay_host.ts";
 
 /** Time limits of the relay in those recordings; the kernel's 60 s took the place of an idle time. */
 export const RELAY_OPTIONS: RelayHostOptions = {
   version: "4.1.2",
-  relayIp: "127.0.0.1",
+  addresses: [relayAddress("127.0.0.1")],
   endPort: 50_000,
   restMs: 1e9, // so that a port stands for one party of one call
   timeouts: { streamTimeoutMs: 6000, onHoldTimeoutMs: 10_000, idleTimeoutMs: 60_000, oneWayAfterMs: 10_000 },

@@ -1,7 +1,10 @@
 /** What streams and sessions need around them: ports in memory, time limits, a log. @module */
 import type { LearningRules } from "../../relay/learning.ts";
+import { Interfaces } from "../../relay/interfaces.ts";
 import { PortPool } from "../../relay/port_pool.ts";
-import type { Party, Stream, StreamEnvironment, StreamTimeouts } from "../../relay/stream.ts";
+import type { SessionEnvironment } from "../../relay/session.ts";
+import type { Stream, StreamTimeouts } from "../../relay/stream.ts";
+import type { Party, PartyInterfaces } from "../../relay/transport.ts";
 import { FakeSockets } from "./fake_sockets.ts";
 import { RecordingLogger } from "./fakes.ts";
 import { rtp } from "./rtp_packets.ts";
@@ -14,17 +17,25 @@ export const TIMEOUTS: StreamTimeouts = {
   oneWayAfterMs: 10_000,
 };
 
-export class RelayEnvironment implements StreamEnvironment {
+export class RelayEnvironment implements SessionEnvironment {
   readonly sockets = new FakeSockets();
   readonly log = new RecordingLogger();
   readonly timeouts = TIMEOUTS;
   readonly learning: LearningRules = { mode: "heuristic", rebinding: true, isOwn: () => false };
   readonly ports: PortPool;
+  readonly interfaces: Interfaces;
   /** Who was learnt how, in order: `caller rtp learnt 192.0.2.1:6000`. */
   readonly events: string[] = [];
 
   constructor(endPort = 40100) {
     this.ports = new PortPool({ firstPort: 40000, endPort, restMs: 0 }, this.sockets.openSocket, this.log);
+    const address = { address: "192.0.2.100", advertised: undefined, networks: [] };
+    this.interfaces = new Interfaces([address], 40000, endPort, () => this.ports);
+  }
+
+  /** Both parties on the only address. */
+  get both(): PartyInterfaces {
+    return { caller: this.interfaces.first, callee: this.interfaces.first };
   }
 
   isRoutable(address: string): boolean {

@@ -1,8 +1,10 @@
 /** A relay with its ports in memory. @module */
+import { Interfaces } from "../../relay/interfaces.ts";
 import type { Verdict } from "../../relay/leg.ts";
 import { PortPool } from "../../relay/port_pool.ts";
 import { Relay, type RelayOptions } from "../../relay/relay.ts";
-import type { Party } from "../../relay/stream.ts";
+import type { Party } from "../../relay/transport.ts";
+import type { RelayAddress } from "../../src/config/mod.ts";
 import type { Headers } from "../../src/control/headers.ts";
 import type { SessionStatistics } from "../../src/control/statistics.ts";
 import { FakeSockets } from "./fake_sockets.ts";
@@ -14,15 +16,25 @@ import { rtp } from "./rtp_packets.ts";
 export const DISPATCHER = "dispatcher.example:25060";
 
 export interface RelayHostOptions extends Partial<Omit<RelayOptions, "portRange">> {
+  /** @default 192.0.2.100 */
+  readonly addresses?: readonly RelayAddress[];
   readonly firstPort?: number;
   readonly endPort?: number;
   /** How long ports rest. */
   readonly restMs?: number;
 }
 
+/** An address for everybody. */
+export function relayAddress(address: string, advertised?: string): RelayAddress {
+  return { address, advertised, networks: [] };
+}
+
 export class RelayHost {
   readonly clock: FakeClock;
+  /** Of the first address. */
   readonly sockets = new FakeSockets();
+  /** Of the others. */
+  readonly otherSockets: Record<string, FakeSockets> = {};
   readonly log = new RecordingLogger();
   readonly relay: Relay;
   /** What has expired, with the dispatcher that was to be told; taken by whoever tells it. */
@@ -31,12 +43,11 @@ export class RelayHost {
   readonly arrivedBytes = new Map<number, number>();
 
   constructor(options: RelayHostOptions = {}, clock = new FakeClock()) {
-    const { firstPort = 40000, endPort = 40100, restMs = 0, ...rest } = options;
+    const { firstPort = 40000, endPort = 40100, restMs = 0, addresses = [relayAddress("192.0.2.100")], ...rest } =
+      options;
     this.clock = clock;
     const relayOptions: RelayOptions = {
       version: "1.0",
-      relayIp: "192.0.2.100",
-      advertisedIp: undefined,
       portRange: `${firstPort}:${endPort}`,
       timeouts: TIMEOUTS,
       learning: "heuristic",
@@ -44,8 +55,13 @@ export class RelayHost {
       isRoutable: () => true,
       ...rest,
     };
-    const ports = new PortPool({ firstPort, endPort, restMs }, this.sockets.openSocket, this.log);
-    this.relay = new Relay(relayOptions, ports, clock, this.log, {
+    const interfaces = new Interfaces(addresses, firstPort, endPort, (address) => {
+      const open = address === addresses[0]?.address
+        ? this.sockets.openSocket
+        : (this.otherSockets[address] ??= new FakeSockets()).openSocket;
+      return new PortPool({ firstPort, endPort, restMs }, open, this.log);
+    });
+    this.relay = new Relay(relayOptions, interfaces, clock, this.log, {
       expired: (dispatcher, statistics) => void this.expired.push({ dispatcher, statistics }),
     });
   }

@@ -1,0 +1,125 @@
+/**
+ * What carries a stream's packets: a pair of ports and the legs for RTP and RTCP for each of the two parties. Streams whose
+ * m= lines have the same address and port share one (RFC 9143); it lives as long as one of them uses it.
+ * @module
+ */
+import type { MediaInterface } from "./interfaces.ts";
+import type { LearningRules, LearntHow } from "./learning.ts";
+import { Leg, type LegOwner } from "./leg.ts";
+import type { PortPair } from "./port_pool.ts";
+
+export type Party = "caller" | "callee";
+
+/** The interfaces on which the parties of a call are served. */
+export type PartyInterfaces = Readonly<Record<Party, MediaInterface>>;
+
+/** A stream that uses a transport. */
+export interface TransportUser {
+  /** A party's address became known, or another one. */
+  learnt(party: Party, leg: Leg, how: LearntHow, nowMs: number): void;
+  /** What was learnt of a leg holds no more. */
+  lost(leg: Leg): void;
+}
+
+/** A party's ports and legs. */
+interface Side {
+  readonly pair: PortPair;
+  readonly rtp: Leg;
+  readonly rtcp: Leg;
+}
+
+export class Transport implements LegOwner {
+  readonly interfaces: PartyInterfaces;
+  readonly #sides: Readonly<Record<Party, Side>>;
+  readonly #users: TransportUser[];
+
+  /** @throws PortsExhaustedError, having taken no ports. */
+  constructor(
+    user: TransportUser,
+    interfaces: PartyInterfaces,
+    learning: LearningRules,
+    anyIsMedia: boolean,
+    nowMs: number,
+  ) {
+    this.#users = [user];
+    this.interfaces = interfaces;
+    const callerPair = interfaces.caller.ports.lease(nowMs);
+    let calleePair: PortPair;
+    try {
+      calleePair = interfaces.callee.ports.lease(nowMs);
+    } catch (error) {
+      interfaces.caller.ports.release(callerPair, nowMs);
+      throw error;
+    }
+    const createSide = (pair: PortPair): Side => {
+      const side = {
+        pair,
+        rtp: new Leg("rtp", this, pair.rtp, learning, anyIsMedia),
+        rtcp: new Leg("rtcp", this, pair.rtcp, learning, anyIsMedia),
+      };
+      side.rtcp.reception = side.rtp.reception;
+      pair.rtp.attach(side.rtp);
+      pair.rtcp.attach(side.rtcp);
+      return side;
+    };
+    const [caller, callee] = [createSide(callerPair), createSide(calleePair)];
+    for (const component of ["rtp", "rtcp"] as const) {
+      caller[component].peer = callee[component];
+      callee[component].peer = caller[component];
+    }
+    caller.rtp.reception.reports.peer = callee.rtp.reception.reports;
+    callee.rtp.reception.reports.peer = caller.rtp.reception.reports;
+    this.#sides = { caller, callee };
+  }
+
+  /** A party's legs. */
+  side(party: Party): Pick<Side, "rtp" | "rtcp"> {
+    return this.#sides[party];
+  }
+
+  /** The RTP port to which `party` sends. */
+  port(party: Party): number {
+    return this.#sides[party].pair.port;
+  }
+
+  /** When RTP last came from `party`; -Infinity before it. */
+  lastMediaAtMs(party: Party): number {
+    return this.#sides[party].rtp.lastMediaAtMs;
+  }
+
+  /** Whether it is for `user` to say where the parties are. */
+  isLedBy(user: TransportUser): boolean {
+    return this.#users[0] === user;
+  }
+
+  join(user: TransportUser): void {
+    this.#users.push(user);
+  }
+
+  /** The last user to leave gives the ports back. The legs' counters and addresses may still be asked for. */
+  leave(user: TransportUser, nowMs: number): void {
+    const index = this.#users.indexOf(user);
+    if (index < 0) return;
+    this.#users.splice(index, 1);
+    if (this.#users.length > 0) return;
+    for (const party of ["caller", "callee"] as const) {
+      const side = this.#sides[party];
+      for (const component of ["rtp", "rtcp"] as const) {
+        side.pair[component].detach();
+        side[component].close();
+      }
+      this.interfaces[party].ports.release(side.pair, nowMs);
+    }
+  }
+
+  learnt(leg: Leg, how: LearntHow, nowMs: number): void {
+    const { caller } = this.#sides;
+    const party = leg === caller.rtp || leg === caller.rtcp ? "caller" : "callee";
+    if (leg.component === "rtp") this.#sides[party].rtcp.followRtp(leg, how);
+    for (const user of this.#users) user.learnt(party, leg, how, nowMs);
+  }
+
+  lost(leg: Leg): void {
+    this.#users[0]?.lost(leg);
+  }
+}
