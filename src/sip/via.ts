@@ -30,7 +30,7 @@ export function parseVia(text: string): Via {
   const start = protocol[0].length;
   const semicolon = text.indexOf(";", start);
   const end = semicolon < 0 ? text.length : semicolon;
-  const sentBy = text.slice(start, end).split(":").map(trimSpace).join(":");
+  const sentBy = withoutSpace(text.slice(start, end));
   if (sentBy === "") throw bad(text);
   const { host, port } = parseHostPort(sentBy, text);
   return {
@@ -41,6 +41,11 @@ export function parseVia(text: string): Via {
     sentBy,
     params: parseParams(text, end),
   };
+}
+
+/** Space may stand around the colon, and before a semicolon. */
+function withoutSpace(sentBy: string): string {
+  return /[ \t]/.test(sentBy) ? sentBy.split(":").map(trimSpace).join(":") : sentBy;
 }
 
 function bad(text: string): SipSyntaxError {
