@@ -116,23 +116,29 @@ abstract class Message {
     this.#forget(name);
   }
 
-  /** Takes the first item off a list: the topmost Via or Route. */
+  /** Takes the first item off a list: the topmost Via or Route. Empty ones before it go along. */
   removeFirstValue(name: string): void {
-    const index = this.#find(name);
-    if (index < 0) return;
-    const [, ...rest] = splitList(this.#fields[index]!.value);
-    if (rest.length === 0) this.#fields.splice(index, 1);
-    else this.#fields[index] = HeaderField.of(name, rest.join(", "));
+    for (let index = this.#find(name), isDone = false; index >= 0 && !isDone; index = this.#find(name)) {
+      const items = splitList(this.#fields[index]!.value);
+      while (items.length > 0 && !isDone) isDone = items.shift() !== "";
+      if (items.length === 0) this.#fields.splice(index, 1);
+      else this.#fields[index] = HeaderField.of(name, items.join(", "));
+    }
     this.#forget(name);
   }
 
-  /** Changes the first item of a list. */
+  /** Changes the first item of a list that is not empty. */
   replaceFirstValue(name: string, value: string): void {
-    const index = this.#find(name);
-    if (index < 0) return;
-    const [, ...rest] = splitList(this.#fields[index]!.value);
-    this.#fields[index] = HeaderField.of(name, [value, ...rest].join(", "));
-    this.#forget(name);
+    for (let index = this.#find(name); index >= 0 && index < this.#fields.length; index++) {
+      const field = this.#fields[index]!;
+      if (field.name !== name) continue;
+      const items = splitList(field.value);
+      const first = items.findIndex((item) => item !== "");
+      if (first < 0) continue;
+      items[first] = value;
+      this.#fields[index] = HeaderField.of(name, items.join(", "));
+      return this.#forget(name);
+    }
   }
 
   #find(name: string): number {

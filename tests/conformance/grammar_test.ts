@@ -194,6 +194,9 @@ for (
     ["ours with a display name that has a comma", ['"us, too" <sip:198.51.100.1;lr>,<sip:192.0.2.9;lr>'], [
       "<sip:192.0.2.9;lr>",
     ], "192.0.2.9:5060"],
+    ["ours after values that are empty", ["", " , ,<sip:198.51.100.1;lr>,, <sip:192.0.2.9;lr>"], [
+      ", <sip:192.0.2.9;lr>",
+    ], "192.0.2.9:5060"],
     ["what is no address", ["nonsense"], undefined, undefined],
     ["what is no SIP URI", ["<tel:123>"], undefined, undefined],
   ] as const
