@@ -1,0 +1,245 @@
+/**
+ * The kernel path as a service: starts nft, proves that packets take the path, carries what it is given, and starts
+ * again after a while when something fails. Without it everything goes on in userspace.
+ * @module
+ */
+import type { Logger } from "../../src/env/log.ts";
+import { markCounters, NftAnswerError } from "../kernel/answers.ts";
+import { type Counts, type FlowPair, isIpv6 } from "../kernel/flow.ts";
+import { KernelPath, type LeaveReason, type Step } from "../kernel/kernel_path.ts";
+import { MAX_INSTANCES } from "../kernel/slots.ts";
+import { KernelTable, type TableOptions } from "../kernel/table.ts";
+import { testPath } from "./kernel_selftest.ts";
+import { Nft, NftError, NftGoneError } from "./nft.ts";
+
+/** Told what becomes of a pair. */
+export interface KernelPairOwner {
+  /** The kernel takes its packets from now on. */
+  entered(): void;
+  /** What the kernel was sent since the last time, by the caller and by the callee. */
+  counted(caller: Counts, callee: Counts): void;
+  /** The kernel no longer carries it, and there are no more counts to come. */
+  left(why: LeaveReason): void;
+}
+
+/** A pair that the kernel carries. */
+export interface KernelPair {
+  /** Takes it out; `left` follows, once the last packets have been counted. */
+  leave(why: "asked" | "not taken"): void;
+}
+
+/** What the summary tells of the path. */
+export interface KernelState {
+  /** Why it is off; `undefined` while it is on. */
+  readonly off: string | undefined;
+  /** Pairs of flows that it carries. */
+  readonly pairs: number;
+  /** Pairs that have left since the start, by reason. */
+  readonly left: Readonly<Record<LeaveReason, number>>;
+}
+
+const TICK_MS = 20;
+/** How long pairs may take to leave when the path ends. */
+const DRAIN_MS = 3000;
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 300_000;
+/** Interfaces may get other addresses. */
+const ADDRESSES_MS = 10_000;
+
+/** One life of nft: its table, and the pairs in it. */
+interface Life {
+  readonly nft: Nft;
+  readonly table: KernelTable;
+  /** `undefined` where only the table's other rules are of use. */
+  readonly path: KernelPath | undefined;
+}
+
+export class KernelService implements AsyncDisposable {
+  readonly #options: TableOptions;
+  readonly #log: Logger;
+  readonly #owners = new Map<number, KernelPairOwner>();
+  readonly #left: Record<LeaveReason, number>;
+  #life: Life | undefined = undefined;
+  #off = "not started";
+  #nextId = 0;
+  #ownAddresses: ReadonlySet<string> = new Set();
+  #addressesAtMs = -Infinity;
+  #retryMs = FIRST_RETRY_MS;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #ticker: ReturnType<typeof setInterval> | undefined = undefined;
+  #closed = false;
+
+  constructor(options: TableOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.#left = { asked: 0, "not taken": 0, eaten: 0, "partly eaten": 0, refused: 0, lost: 0 };
+  }
+
+  /** Whether pairs may enter. */
+  get on(): boolean {
+    return this.#life?.path !== undefined;
+  }
+
+  get state(): KernelState {
+    return { off: this.on ? undefined : this.#off, pairs: this.#owners.size, left: this.#left };
+  }
+
+  /** Tries to start. Returns why it cannot, or `undefined`; it is not tried again then. */
+  async start(): Promise<string | undefined> {
+    const loopback = this.#options.addresses.find((address) => address.startsWith("127.") || address === "::1");
+    if (loopback !== undefined) return this.#off = `relay_ip ${loopback} is only for this host`;
+    try {
+      await this.#begin();
+      return this.on ? undefined : this.#off;
+    } catch (error) {
+      const foreseen = error instanceof NftError || error instanceof NftGoneError || error instanceof NftAnswerError;
+      if (!foreseen) throw error;
+      return this.#off = error.message;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const nft = await Nft.start(this.#log);
+    try {
+      const table = await this.#createTable(nft);
+      const failure = await testPath(nft, table, this.#options);
+      if (failure !== undefined) this.#off = failure;
+      if (failure !== undefined && this.#options.dscp === undefined) return await nft.close();
+      const path = failure === undefined ? this.#createPath(nft, table) : undefined;
+      const life = this.#life = { nft, table, path };
+      nft.ended.then((reason) => this.#ended(life, reason));
+      this.#ticker = setInterval(() => path?.handleTimeout(performance.now()), TICK_MS);
+      if (path !== undefined) this.#log.info(`the kernel carries media: nftables, table inet ${table.name}`);
+    } catch (error) {
+      await nft.close();
+      throw error;
+    }
+  }
+
+  /** Several relays of one host look for a number each; the kernel knows which are taken. */
+  async #createTable(nft: Nft): Promise<KernelTable> {
+    const first = crypto.getRandomValues(new Uint8Array(1))[0]!;
+    for (let attempt = 0;; attempt++) {
+      const table = new KernelTable((first + attempt) % MAX_INSTANCES, this.#options);
+      try {
+        await nft.execute(table.create());
+        return table;
+      } catch (error) {
+        const taken = error instanceof NftError && /File exists/.test(error.message);
+        if (!taken || attempt === MAX_INSTANCES - 1) throw error;
+      }
+    }
+  }
+
+  #createPath(nft: Nft, table: KernelTable): KernelPath {
+    // After nft's end `gone` has told everybody; an answer that never comes says nothing new.
+    const unlessGone = (error: Error, tell: (message: string) => void) => {
+      if (!(error instanceof NftGoneError)) tell(error.message);
+    };
+    const path: KernelPath = new KernelPath(table, {
+      execute: (commands, step: Step) => {
+        nft.execute(commands).then(
+          () => path.executed(step, performance.now()),
+          (error) => unlessGone(error, (message) => path.failed(step, message)),
+        );
+      },
+      list: (group) => {
+        const askedAtMs = performance.now();
+        Promise.all([nft.list(table.listTaken(group)), nft.list(table.listGiven(group))]).then(([taken, given]) => {
+          const nowMs = performance.now();
+          path.listed(group, markCounters(taken), markCounters(given), nowMs - askedAtMs, nowMs);
+        }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
+      },
+      entered: (id) => this.#owners.get(id)?.entered(),
+      counted: (id, caller, callee) => this.#owners.get(id)?.counted(caller, callee),
+      left: (id, why) => {
+        const owner = this.#owners.get(id);
+        this.#owners.delete(id);
+        this.#left[why]++;
+        owner?.left(why);
+      },
+      failing: (reason) => this.#fail(reason),
+    });
+    return path;
+  }
+
+  /**
+   * Gives a pair to the kernel. Returns `undefined` if it cannot be carried: the path is off or full, or a party is on
+   * this host, where packets that the kernel rewrites are not forwarded but delivered.
+   */
+  enter(flows: FlowPair, owner: KernelPairOwner): KernelPair | undefined {
+    const path = this.#life?.path;
+    if (path === undefined || flows.some(({ source }) => this.#isOurs(source.address))) return undefined;
+    const id = this.#nextId++;
+    this.#owners.set(id, owner);
+    if (!path.enter(id, flows)) {
+      this.#owners.delete(id);
+      return undefined;
+    }
+    return { leave: (why) => path.leave(id, why, performance.now()) };
+  }
+
+  #isOurs(address: string): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.#addressesAtMs >= ADDRESSES_MS) {
+      this.#addressesAtMs = nowMs;
+      this.#ownAddresses = new Set(Deno.networkInterfaces().map((it) => it.address));
+    }
+    return this.#ownAddresses.has(address) || address.startsWith("127.") || (isIpv6(address) && address === "::1");
+  }
+
+  /** The path is of no use: what it carries goes back to userspace, in order. */
+  async #fail(reason: string): Promise<void> {
+    const life = this.#life;
+    if (life?.path === undefined) return;
+    this.#life = undefined;
+    this.#off = reason;
+    this.#log.warning(`the kernel path is off, media goes on in userspace: ${reason}`);
+    this.#retryMs = MAX_RETRY_MS;
+    await this.#end(life);
+    this.#retryLater();
+  }
+
+  /** nft has ended; nobody asked it to, or it was on purpose. */
+  #ended(life: Life, reason: string): void {
+    clearInterval(this.#ticker);
+    life.path?.gone();
+    if (this.#life !== life) return;
+    this.#life = undefined;
+    this.#off = reason;
+    this.#log.warning(`${reason}; media goes on in userspace, and nft is started again in ${this.#retryMs / 1000} s`);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    this.#retryTimer = setTimeout(async () => {
+      this.#retryMs = Math.min(2 * this.#retryMs, MAX_RETRY_MS);
+      const failure = await this.start();
+      if (failure === undefined) this.#retryMs = FIRST_RETRY_MS;
+      else if (this.#life === undefined) this.#retryLater();
+    }, this.#retryMs);
+  }
+
+  async #end({ nft, path }: Life): Promise<void> {
+    path?.leaveAll(performance.now());
+    const giveUpAtMs = performance.now() + DRAIN_MS;
+    while (path !== undefined && path.size > 0 && performance.now() < giveUpAtMs) {
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+    await nft.close();
+  }
+
+  /** Takes everything out, and the table with it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    const life = this.#life;
+    this.#life = undefined;
+    if (life !== undefined) await this.#end(life);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

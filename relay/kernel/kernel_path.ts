@@ -1,0 +1,332 @@
+/**
+ * The pairs of flows that the kernel carries: takes them in and out of nftables, and reads their counters.
+ *
+ * | state    | event                                               | next     | and                                    |
+ * | -------- | --------------------------------------------------- | -------- | -------------------------------------- |
+ * | entering | nft has taken it                                    | trial    |                                        |
+ * | entering | nft has refused it                                  | left     |                                        |
+ * | trial    | some packets were taken, all of them given on       | carried  | proven                                 |
+ * | trial, carried | packets were taken, but not given on          | leaving  | if none was, a trouble: routing or a firewall eats them |
+ * | any of these | the owner wants it back                         | leaving  | its packets go to the sockets at once  |
+ * | leaving  | the last counters have been read                    | left     | they are told, its slots are free      |
+ * | any      | nft has ended                                       | left     | the kernel has removed the table       |
+ *
+ * A trial is soon over, so that at most a few packets are lost where the kernel takes what it cannot deliver; the
+ * sockets are bound all the time, and whatever the kernel does not take goes on in userspace. After several troubles the
+ * path gives up.
+ *
+ * Counters are read by groups, one after the other; how often depends on how long that takes, so that reading takes a
+ * fiftieth of the time at most.
+ * @module
+ */
+import { type Counts, type FlowPair, NO_COUNTS } from "./flow.ts";
+import { groupOf, SlotPool } from "./slots.ts";
+import { familyOf, type KernelTable } from "./table.ts";
+
+/** Why a pair is not, or no longer, in the kernel. */
+export type LeaveReason =
+  /** Its owner asked for it. */
+  | "asked"
+  /** Its owner's sockets got packets that the kernel should have taken. */
+  | "not taken"
+  /** The kernel took packets and sent none on. */
+  | "eaten"
+  /** It sent some on, but not all: those that are too large, perhaps. */
+  | "partly eaten"
+  /** nft did not take the flows, for example because another stream has the same. */
+  | "refused"
+  /** nft has ended. */
+  | "lost";
+
+/** What a transaction was for. */
+export type Step =
+  | { readonly kind: "group"; readonly group: number }
+  | { readonly kind: "enter" | "leave"; readonly id: number }
+  | { readonly kind: "forget" };
+
+export interface KernelPathOutputs {
+  /** Run a transaction, in the order of these calls; then call `executed` or `failed`. */
+  execute(commands: string, step: Step): void;
+  /** Read the counters of a group, after what was executed so far; then call `listed` or `failedToList`. */
+  list(group: number): void;
+  /** The kernel takes the packets of a pair from now on. */
+  entered(id: number): void;
+  /** What a pair was sent since it was told last: by the caller, and by the callee. */
+  counted(id: number, caller: Counts, callee: Counts): void;
+  /** A pair is no longer carried; the last counts have been told, unless it is "lost". */
+  left(id: number, why: LeaveReason): void;
+  /** The path must not be used any longer. */
+  failing(reason: string): void;
+}
+
+interface Pair {
+  readonly id: number;
+  readonly slot: number;
+  readonly flows: FlowPair;
+  state: "entering" | "trial" | "carried" | "leaving";
+  why: LeaveReason;
+  taken: [Counts, Counts];
+  given: [number, number];
+}
+
+interface Group {
+  readonly pairs: Set<Pair>;
+  /** A listing is on its way. */
+  listing: boolean;
+  /** It has to be listed again, because of something that came after the listing that is on its way. */
+  again: boolean;
+  /** Pairs whose last counters the listing on its way brings, and those that wait for the one after it. */
+  leaving: Pair[];
+  waiting: Pair[];
+}
+
+/** Several packets of 20 ms. */
+const TRIAL_MS = 80;
+const POLL_MS = 1000;
+const MAX_POLL_MS = 15_000;
+/** Reading takes one part in so many of the time at most. */
+const POLL_SHARE = 50;
+/** So many packets may be lost between taking and giving; a packet that is in between just now is none of them, as what
+ * was given is read later. */
+const MAX_LOST = 4;
+const MAX_TROUBLES = 5;
+/** Troubles are forgotten after such a time. */
+const TROUBLES_MS = 60_000;
+
+export class KernelPath {
+  readonly #table: KernelTable;
+  readonly #outputs: KernelPathOutputs;
+  readonly #pool: SlotPool;
+  readonly #pairs = new Map<number, Pair>();
+  readonly #groups = new Map<number, Group>();
+  readonly #troublesAtMs: number[] = [];
+  /** Why pairs have left, since the start. */
+  readonly leftFor: Record<LeaveReason, number> = {
+    asked: 0,
+    "not taken": 0,
+    eaten: 0,
+    "partly eaten": 0,
+    refused: 0,
+    lost: 0,
+  };
+  /** In the order in which their trials end. */
+  #trials: { readonly pair: Pair; readonly endsAtMs: number }[] = [];
+  #gone = false;
+  #pollAtMs = -Infinity;
+  #pollStartedAtMs = -Infinity;
+  #toPoll: number[] = [];
+  #pollCostMs = 0;
+
+  constructor(table: KernelTable, outputs: KernelPathOutputs) {
+    this.#table = table;
+    this.#outputs = outputs;
+    this.#pool = new SlotPool(table.capacity);
+  }
+
+  /** Pairs that are in the kernel, or on their way in or out. */
+  get size(): number {
+    return this.#pairs.size;
+  }
+
+  /** Takes a pair of flows in; `id` is the owner's, and not in use. Returns whether there is room for it. */
+  enter(id: number, flows: FlowPair): boolean {
+    const slot = this.#gone ? undefined : this.#pool.take();
+    if (slot === undefined) return false;
+    const pair: Pair = {
+      id,
+      slot,
+      flows,
+      state: "entering",
+      why: "asked",
+      taken: [NO_COUNTS, NO_COUNTS],
+      given: [0, 0],
+    };
+    this.#pairs.set(id, pair);
+    this.#group(groupOf(slot)).pairs.add(pair);
+    this.#outputs.execute(this.#table.enter(slot, flows), { kind: "enter", id });
+    return true;
+  }
+
+  #group(number: number): Group {
+    let group = this.#groups.get(number);
+    if (group === undefined) {
+      group = { pairs: new Set(), listing: false, again: false, leaving: [], waiting: [] };
+      this.#groups.set(number, group);
+      this.#outputs.execute(this.#table.addGroup(number), { kind: "group", group: number });
+    }
+    return group;
+  }
+
+  /** Takes a pair out. "left" follows, if the pair is not out already. */
+  leave(id: number, why: Exclude<LeaveReason, "refused" | "lost">, nowMs: number): void {
+    const pair = this.#pairs.get(id);
+    if (pair === undefined || pair.state === "leaving") return;
+    pair.state = "leaving";
+    pair.why = why;
+    this.#outputs.execute(this.#table.leave(pair.flows), { kind: "leave", id });
+    if (why === "eaten" || why === "not taken") this.#trouble(why, nowMs);
+  }
+
+  #trouble(why: "not taken" | "eaten", nowMs: number): void {
+    this.#troublesAtMs.push(nowMs);
+    while (this.#troublesAtMs[0]! <= nowMs - TROUBLES_MS) this.#troublesAtMs.shift();
+    if (this.#troublesAtMs.length < MAX_TROUBLES) return;
+    this.#troublesAtMs.length = 0;
+    this.#outputs.failing(
+      why === "eaten"
+        ? "packets of several calls were taken, but not sent on: a firewall or the routing eats them"
+        : "packets of several calls were not taken: other rules come before ours",
+    );
+  }
+
+  /** Takes all pairs out. */
+  leaveAll(nowMs: number): void {
+    for (const id of [...this.#pairs.keys()]) this.leave(id, "asked", nowMs);
+  }
+
+  /** A transaction succeeded. */
+  executed(step: Step, nowMs: number): void {
+    if (step.kind !== "enter" && step.kind !== "leave") return;
+    const pair = this.#pairs.get(step.id);
+    if (pair === undefined) return;
+    if (step.kind === "leave") {
+      this.#group(groupOf(pair.slot)).waiting.push(pair);
+      this.#list(groupOf(pair.slot));
+    } else if (pair.state === "entering") {
+      pair.state = "trial";
+      this.#trials.push({ pair, endsAtMs: nowMs + TRIAL_MS });
+      this.#outputs.entered(pair.id);
+    }
+  }
+
+  /** A transaction was refused, with nft's words. */
+  failed(step: Step, message: string): void {
+    switch (step.kind) {
+      case "group":
+        return this.#outputs.failing(`nft refuses a rule: ${message}`);
+      case "forget":
+        return this.#outputs.failing(`nft does not know what it was told: ${message}`);
+      case "enter":
+      case "leave": {
+        const pair = this.#pairs.get(step.id);
+        if (pair === undefined) return;
+        // A refused entry leaves nothing behind. What could not be taken out may still be in: an empty table is safe.
+        if (step.kind === "enter") this.#remove(pair, "refused");
+        else this.#outputs.failing(`nft does not know what it was told: ${message}`);
+      }
+    }
+  }
+
+  #list(number: number): void {
+    const group = this.#group(number);
+    group.again = group.listing;
+    if (group.listing) return;
+    group.listing = true;
+    group.leaving = group.waiting;
+    group.waiting = [];
+    this.#outputs.list(number);
+  }
+
+  /** A group's counters: what was taken, and, read after that, what was given on; of IP packets, by mark. */
+  listed(
+    number: number,
+    taken: ReadonlyMap<number, Counts>,
+    given: ReadonlyMap<number, Counts>,
+    tookMs: number,
+    nowMs: number,
+  ): void {
+    const group = this.#group(number);
+    group.listing = false;
+    for (const pair of group.pairs) this.#count(pair, taken, given, nowMs);
+    this.#forget(number, group.leaving);
+    group.leaving = [];
+    if (group.again || group.waiting.length > 0) this.#list(number);
+    if (this.#toPoll[0] === number) this.#polled(tookMs, nowMs);
+  }
+
+  /** What nft answered to a listing makes no sense, or it refused to list. */
+  failedToList(message: string): void {
+    this.#outputs.failing(`the counters cannot be read: ${message}`);
+  }
+
+  #count(
+    pair: Pair,
+    taken: ReadonlyMap<number, Counts>,
+    given: ReadonlyMap<number, Counts>,
+    nowMs: number,
+  ): void {
+    if (pair.state === "entering") return; // nft has not said yet that it is in
+    const counts: Counts[] = [];
+    let lost = 0;
+    let nothingGiven = false;
+    pair.flows.forEach((flow, index) => {
+      const mark = Number(this.#table.mark(pair.slot + index));
+      const headerBytes = familyOf(flow) === 6 ? 48 : 28;
+      const { packets, bytes } = taken.get(mark) ?? NO_COUNTS;
+      const givenNow = given.get(mark)?.packets ?? 0;
+      const before = pair.taken[index]!;
+      const now = { packets, bytes: bytes - packets * headerBytes };
+      counts.push({ packets: now.packets - before.packets, bytes: now.bytes - before.bytes });
+      lost = Math.max(lost, packets - givenNow);
+      if (packets > before.packets && givenNow === pair.given[index]) nothingGiven = true;
+      pair.taken[index] = now;
+      pair.given[index] = givenNow;
+    });
+    const [caller, callee] = counts as [Counts, Counts];
+    if (caller.packets > 0 || callee.packets > 0) this.#outputs.counted(pair.id, caller, callee);
+    if (pair.state === "leaving") return;
+    if (lost > (pair.state === "trial" ? 0 : MAX_LOST)) {
+      this.leave(pair.id, nothingGiven ? "eaten" : "partly eaten", nowMs);
+    } else if (pair.taken[0].packets + pair.taken[1].packets > 0) {
+      pair.state = "carried";
+    }
+  }
+
+  /** The last counters of pairs that leave have been read. */
+  #forget(group: number, pairs: readonly Pair[]): void {
+    for (const family of [4, 6] as const) {
+      const slots = pairs.filter(({ flows }) => familyOf(flows[0]) === family).map(({ slot }) => slot);
+      if (slots.length > 0) this.#outputs.execute(this.#table.forget(family, group, slots), { kind: "forget" });
+    }
+    for (const pair of pairs) this.#remove(pair, pair.why);
+  }
+
+  #remove(pair: Pair, why: LeaveReason): void {
+    this.#pairs.delete(pair.id);
+    this.#groups.get(groupOf(pair.slot))!.pairs.delete(pair);
+    this.#pool.give(pair.slot);
+    this.leftFor[why]++;
+    this.#outputs.left(pair.id, why);
+  }
+
+  /** nft has ended, and the table with it. Nothing can enter any more. */
+  gone(): void {
+    this.#gone = true;
+    for (const pair of [...this.#pairs.values()]) this.#remove(pair, "lost");
+  }
+
+  /** To be called often: ends trials, and reads counters when it is time. */
+  handleTimeout(nowMs: number): void {
+    if (this.#gone) return;
+    const ended = this.#trials.findIndex(({ endsAtMs }) => endsAtMs > nowMs);
+    const due = this.#trials.splice(0, ended < 0 ? this.#trials.length : ended);
+    // If nothing has come by then, the next readings decide.
+    for (const { pair } of due) if (pair.state === "trial") this.#list(groupOf(pair.slot));
+    if (this.#toPoll.length > 0 || nowMs < this.#pollAtMs) return;
+    this.#toPoll = [...this.#groups].filter(([, { pairs }]) => pairs.size > 0).map(([number]) => number);
+    this.#pollStartedAtMs = nowMs;
+    this.#pollCostMs = 0;
+    this.#pollAtMs = nowMs + POLL_MS;
+    if (this.#toPoll.length > 0) this.#list(this.#toPoll[0]!);
+  }
+
+  /** The first group to be polled was read. */
+  #polled(tookMs: number, nowMs: number): void {
+    this.#pollCostMs += tookMs;
+    this.#toPoll.shift();
+    const next = this.#toPoll[0];
+    if (next !== undefined) return this.#list(next);
+    const pauseMs = Math.min(Math.max(POLL_MS, this.#pollCostMs * POLL_SHARE), MAX_POLL_MS);
+    this.#pollAtMs = Math.max(this.#pollStartedAtMs + pauseMs, nowMs);
+  }
+}

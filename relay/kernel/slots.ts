@@ -1,0 +1,72 @@
+/**
+ * Which packet mark means which flow.
+ *
+ * ```text
+ *  31           24 23        18 17              8 7            0
+ * +---------------+------------+-----------------+--------------+
+ * |   0x4d ('M')  |  instance  |      group      |              |
+ * +---------------+------------+-----------------+--------------+
+ *                              |<----------- slot ------------->|
+ * ```
+ * Several relays may run on one host, and a mark is seen by the rules of all of them: the instance tells them apart.
+ * Counters are read a group at a time. The two directions of a pair are neighbours, in one group.
+ * @module
+ */
+const MARKS = 0x4d000000;
+const SLOT_BITS = 18;
+const GROUP_SHIFT = 8;
+
+/** What a firewall may ask for: the packets that any relay has the kernel carry. */
+export const IS_CARRIED = "meta mark & 0xff000000 == 0x4d000000";
+
+/** How many relays a host can have that carry media in the kernel. */
+export const MAX_INSTANCES = 64;
+export const MAX_SLOTS = 1 << SLOT_BITS;
+export const SLOTS_PER_GROUP = 1 << GROUP_SHIFT;
+/** What of a mark is ours and the instance's, and what is the group's. */
+export const INSTANCE_MASK = 0xfffc0000;
+export const GROUP_MASK = 0x0003ff00;
+
+/** A mark as nft wants it. */
+export function markText(mark: number): string {
+  return `0x${mark.toString(16).padStart(8, "0")}`;
+}
+
+/** The mark of an instance's slot 0. */
+export function instanceMark(instance: number): number {
+  return MARKS + (instance << SLOT_BITS);
+}
+
+/** The group that a slot is in. */
+export function groupOf(slot: number): number {
+  return slot >>> GROUP_SHIFT;
+}
+
+/** Hands out pairs of slots, from the lowest group that has some, so that there are few groups to read. */
+export class SlotPool {
+  readonly #free: number[][] = [];
+  readonly #capacity: number;
+  #next = 0;
+
+  /** `capacity` is in slots. */
+  constructor(capacity: number) {
+    this.#capacity = Math.min(capacity, MAX_SLOTS);
+  }
+
+  /** The first of two slots; `undefined` when all are taken. */
+  take(): number | undefined {
+    for (const free of this.#free) {
+      const slot = free?.pop();
+      if (slot !== undefined) return slot;
+    }
+    if (this.#next + 2 > this.#capacity) return undefined;
+    const slot = this.#next;
+    this.#next += 2;
+    return slot;
+  }
+
+  /** Gives back what `take` returned. */
+  give(slot: number): void {
+    (this.#free[groupOf(slot)] ??= []).push(slot);
+  }
+}

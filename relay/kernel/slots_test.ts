@@ -1,0 +1,35 @@
+import { assert, assertEquals } from "../../src/deps/assert.ts";
+import { GROUP_MASK, groupOf, INSTANCE_MASK, instanceMark, MAX_INSTANCES, MAX_SLOTS, SlotPool } from "./slots.ts";
+
+Deno.test("marks of different relays, and what routing rules of others may mask, do not meet", () => {
+  const first = instanceMark(MAX_INSTANCES - 1);
+  for (const mark of [first, first + MAX_SLOTS - 1]) {
+    assertEquals((mark & INSTANCE_MASK) >>> 0, first);
+    assertEquals(mark >>> 24, 0x4d);
+  }
+  assertEquals(instanceMark(1) - instanceMark(0), MAX_SLOTS);
+  assertEquals((instanceMark(5) + 0x2ff & GROUP_MASK) >>> 8, groupOf(0x2ff));
+});
+
+Deno.test("SlotPool hands out two neighbours of one group at a time, each once, until there are none", () => {
+  const pool = new SlotPool(600);
+  const taken = new Set<number>();
+  for (let slot = pool.take(); slot !== undefined; slot = pool.take()) {
+    assertEquals(groupOf(slot), groupOf(slot + 1));
+    assert(!taken.has(slot) && !taken.has(slot + 1));
+    taken.add(slot).add(slot + 1);
+  }
+  assertEquals(taken.size, 600);
+  pool.give(4);
+  assertEquals(pool.take(), 4);
+  assertEquals(pool.take(), undefined);
+});
+
+Deno.test("SlotPool prefers the lowest group", () => {
+  const pool = new SlotPool(1024);
+  for (let i = 0; i < 300; i++) pool.take();
+  pool.give(520);
+  pool.give(2);
+  pool.give(300);
+  assertEquals([pool.take(), pool.take(), pool.take(), pool.take()], [2, 300, 520, 600]);
+});
