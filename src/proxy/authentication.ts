@@ -1,10 +1,12 @@
 /** Who sends a request: digest authentication as routes use it (RFC 3261 §22, RFC 7616). @module */
 import { octetsToUtf8 } from "../sip/octets.ts";
 import type { Call } from "./call.ts";
+import { refuseMerged } from "./registration.ts";
 import type { ProxyServices } from "./services.ts";
 
 /** The user of good credentials; else the request is answered, and there is none. ACK is never challenged (§22.1). */
 export function authenticate(call: Call, kind: "www" | "proxy", services: ProxyServices): string | undefined {
+  if (refuseMerged(call, services)) return undefined; // its credentials have been used, and would look like a copy
   const { authenticator, clock } = services;
   const { request, source } = call;
   const header = kind === "www" ? "authorization" : "proxy-authorization";

@@ -10,13 +10,22 @@ const MAX_DATAGRAM_REQUEST_BYTES = 1300;
 /** Via, Record-Route and what else is added before it leaves. */
 const ADDED_BYTES = 300;
 
-/** Copies `request` for `destination`: Request-URI, Max-Forwards, Path, and what a strict router wants (steps 1 to 6). */
-export function copyFor(request: SipRequest, destination: Destination, maxForwards: number): SipRequest {
+/**
+ * Copies `request` for `destination`: Request-URI, Max-Forwards, Path, and what a strict router wants (steps 1 to 6).
+ * `breadth` is its share of Max-Breadth (RFC 5393 §5.3.3).
+ */
+export function copyFor(
+  request: SipRequest,
+  destination: Destination,
+  maxForwards: number,
+  breadth: number,
+): SipRequest {
   const copy = request.clone();
   const uri = asRequestUri(destination.uri);
   if (uri !== copy.requestUri) copy.setRequestUri(uri);
   const hops = copy.header("max-forwards");
   copy.setHeader("max-forwards", String(hops === undefined ? maxForwards : Number(hops) - 1));
+  copy.setHeader("max-breadth", String(breadth));
   for (const route of destination.path?.toReversed() ?? []) copy.prependHeader("route", route);
   return copy;
 }

@@ -24,6 +24,7 @@ import { EngagedMedia } from "./engaged_media.ts";
 import { OwnAddress } from "./own_address.ts";
 import { PhonePinger } from "./phone_pinger.ts";
 import { Proxy, sendLocal, toTagMaker } from "./proxy.ts";
+import { MergedRequests } from "./merged_requests.ts";
 import { RouteSignature } from "./route_signature.ts";
 import type { RoutingScript } from "./script.ts";
 import type { ProxyServices, ProxySettings } from "./services.ts";
@@ -116,6 +117,7 @@ export class ProxyCore {
       }),
       mediaproxy,
       media: this.media,
+      merged: new MergedRequests(),
       routeSignature: new RouteSignature(options.routeKey),
       toTag: toTagMaker(random),
       script: options.script,

@@ -343,3 +343,34 @@ Deno.test("Pings to a phone behind a NAT stop when it is gone, and it is forgott
   assertEquals(core.locations.size, 0);
   assertEquals(log.messages("info").filter((line) => line.includes("has gone")).length, 1);
 });
+
+for (const authenticate of [false, true]) {
+  const challenge = authenticate ? "bob < 401\n    bob > authorized" : "";
+  Deno.test(`A REGISTER that comes by two ways is served once (RFC 3261 §8.2.2.2), authenticate ${authenticate}`, async () => {
+    await play(
+      `
+      bob > REGISTER sip:example.com
+      ${challenge}
+      bob < 200
+      bob > once more by another way
+      bob < 482
+      +32s
+      bob > once more by another way
+      bob < ${authenticate ? 401 : 500}
+      `,
+      { settings: { authenticate } },
+    );
+  });
+}
+
+Deno.test("A request that is forwarded may come by two ways (RFC 3261 §16.3)", async () => {
+  await play(`
+    registered bob
+    alice > MESSAGE sip:bob@example.com
+    bob < MESSAGE
+    alice > once more by another way
+    bob < MESSAGE
+    bob > 200
+    alice < 200
+  `);
+});

@@ -21,6 +21,7 @@ import type { ClientTransaction } from "../transaction/mod.ts";
 import type { Flow, Target } from "../transport/flow.ts";
 import { copyFor, isLarge, nextHop } from "./branch_plan.ts";
 import { loopMark } from "./loop_detection.ts";
+import { breadthOf, splitByBreadth } from "./max_breadth.ts";
 import { addRecordRoute } from "./record_route.ts";
 import { type Branch, type BranchPlan, ResponseContext, type ResponseContextOutput } from "./response_context.ts";
 import type { Call } from "./call.ts";
@@ -48,16 +49,23 @@ export class ForwardedRequest implements ResponseContextOutput, Timed {
   async forward(ringMs: number | undefined): Promise<void> {
     const call = this.#call;
     await this.#services.media.handleRequest(call);
+    const breadth = breadthOf(call.request);
+    if (breadth === 0) {
+      const plan = { request: call.request, targets: [], statusWithoutTarget: 440 };
+      return this.#context.fork([[plan]], this.#nowMs(), ringMs);
+    }
     const groups: BranchPlan[][] = [];
     for (const group of groupByQ(call.destinationsOrUri)) {
-      groups.push(await Promise.all(group.map((destination) => this.#plan(destination))));
+      for (const { part, share } of splitByBreadth(group, breadth)) {
+        groups.push(await Promise.all(part.map((destination) => this.#plan(destination, share))));
+      }
     }
     this.#context.fork(groups, this.#nowMs(), ringMs);
   }
 
-  async #plan(destination: Destination): Promise<BranchPlan> {
+  async #plan(destination: Destination, breadth: number): Promise<BranchPlan> {
     const { settings, locator } = this.#services;
-    const request = copyFor(this.#call.request, destination, settings.maxForwards);
+    const request = copyFor(this.#call.request, destination, settings.maxForwards, breadth);
     const route = this.#call.branchRoute;
     try {
       if (route !== undefined) await route(new BranchScope(this.#call, request, destination, this.#services));

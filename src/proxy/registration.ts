@@ -22,8 +22,19 @@ export function destinationOf({ contact, q, path, target }: Binding): Destinatio
   return { uri: contact, q, path, ...target !== undefined ? { target } : {} };
 }
 
+/** Answers a REGISTER that is served already, as it came by another way too (RFC 3261 §8.2.2.2). Whether it was one. */
+export function refuseMerged(call: Call, { merged, clock }: ProxyServices): boolean {
+  const { received, server } = call;
+  if (received.method !== "REGISTER" || server === undefined) return false;
+  if (!merged.isMerged(received, server, clock.nowMs())) return false;
+  call.reply(482, "Merged Request");
+  return true;
+}
+
 /** Serves a REGISTER for the address of its To, and answers it. */
-export function registerRequest(call: Call, { registrar, users, clock }: ProxyServices): void {
+export function registerRequest(call: Call, services: ProxyServices): void {
+  const { registrar, users, clock } = services;
+  if (refuseMerged(call, services)) return;
   let aor: string;
   try {
     aor = addressOfRecord(parseSipUri(call.request.to.uri), users);

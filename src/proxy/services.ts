@@ -13,6 +13,7 @@ import type { TransactionLayer } from "../transaction/mod.ts";
 import type { SipTransport } from "../transport/flow.ts";
 import type { EngagedMedia } from "./engaged_media.ts";
 import type { OwnAddress } from "./own_address.ts";
+import type { MergedRequests } from "./merged_requests.ts";
 import type { RouteSignature } from "./route_signature.ts";
 import type { RoutingScript, ScriptSettings } from "./script.ts";
 
@@ -46,6 +47,8 @@ export interface ProxyServices {
   readonly authenticator: Authenticator;
   readonly mediaproxy: MediaProxy;
   readonly media: EngagedMedia;
+  /** The REGISTERs that are being served. */
+  readonly merged: MergedRequests;
   /** Of our Record-Routes. */
   readonly routeSignature: RouteSignature;
   /** The To tag of our own responses to a request, the same for its retransmissions (RFC 3261 §8.2.6.2, §8.2.7). */

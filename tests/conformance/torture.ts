@@ -134,11 +134,11 @@ function judgeForwarded(received: SplitMessage, { text, target }: SentMessage, v
   const [method, uri] = received.startLine.split(" ");
   assertEquals(forwarded.startLine, `${method} ${verdict.uri ?? uri} SIP/2.0`);
   const topVia = received.fields.find((field) => nameOf(field) === "via")!;
-  const changes = new Set(["max-forwards", ...verdict.changed ?? []]);
+  const changes = new Set(["max-breadth", "max-forwards", ...verdict.changed ?? []]);
   const kept = received.fields.filter((field) => field !== topVia && !changes.has(nameOf(field)));
   assertEquals(forwarded.fields.filter((field) => kept.includes(field)), kept, "each field as it came, in its order");
   const added = forwarded.fields.filter((field) => !kept.includes(field) && !isOwnRoute(field)).map(nameOf).toSorted();
-  const own = ["max-forwards", "via", "via", ...verdict.changed ?? []];
+  const own = ["max-breadth", "max-forwards", "via", "via", ...verdict.changed ?? []];
   if (!received.fields.some((field) => nameOf(field) === "content-length")) own.push("content-length");
   assertEquals(added, own.toSorted(), "nothing else is added");
   const hops = received.fields.find((field) => nameOf(field) === "max-forwards");

@@ -91,11 +91,13 @@ export class SimPhone {
 
   /**
    * Writes `INVITE sip:bob@example.com`, `BYE` in the dialog, `ACK`, `CANCEL`, `180`, `200 BYE`; `again`: the same octets;
+   * `once more by another way`: the same with another branch;
    * `authorized`: the last request with what a challenge asks for, `authorized PASSWORD` with another password.
    */
   write(what: string, fields: Fields, body: string): string {
     const [first = "", second] = what.split(" ");
     if (first === "again") return this.#lastSent;
+    if (first === "once") return this.#lastSent.replace(/branch=[^;\r]+/, `branch=z9hG4bK-other-${++this.#branches}`);
     const message = /^\d{3}$/.test(first)
       ? this.#response(Number(first), second)
       : first === "authorized"
