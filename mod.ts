@@ -48,7 +48,7 @@ export * from "./src/control/mod.ts";
 export { type RunningDispatcher, startDispatcher } from "./src/dispatcher/io/service.ts";
 export { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage } from "./src/env/log.ts";
 export type { Passport, PassportAttribute, PassportRule } from "./src/tls/passport.ts";
-export type { SocketCounters } from "./relay/io/media_socket.ts";
+export type { SocketCounters } from "./relay/port_pool.ts";
 export * from "./src/mediaproxy/mod.ts";
 export { type DispatcherClientOptions, UnixDispatcherClient } from "./src/mediaproxy/io/dispatcher_client.ts";
 export type * from "./src/proxy/script.ts";

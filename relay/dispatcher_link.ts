@@ -14,8 +14,8 @@ export interface DispatcherTransport {
   close(reason: string): void;
 }
 
-/** Executes a command and returns the answer's text. */
-export type CommandHandler = (command: string, headers: Headers) => string;
+/** Executes a command. `answer` is to be called once, now or later; the order of the answers does not matter. */
+export type CommandHandler = (command: string, headers: Headers, answer: (text: string) => void) => void;
 
 const MAX_UNANSWERED_PINGS = 3;
 
@@ -56,9 +56,13 @@ export class DispatcherLink {
     if (command === undefined) {
       return this.#log.error(`ignoring ${quoted(request.command)}: it is not a command with a sequence number`);
     }
-    if (request instanceof RequestSyntaxError) this.#log.error(request.message);
-    const answer = request instanceof RequestSyntaxError ? "error" : this.#handle(command, request.headers);
-    this.#transport.send(`${sequence} ${answer}\r\n`);
+    const answer = (text: string) => this.#transport.send(`${sequence} ${text}\r\n`);
+    if (request instanceof RequestSyntaxError) {
+      this.#log.error(request.message);
+      answer("error");
+    } else {
+      this.#handle(command, request.headers, answer);
+    }
   }
 
   /** Reports a session that ended by itself. */

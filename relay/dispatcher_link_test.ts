@@ -17,7 +17,13 @@ function link(handle: (command: string, headers: Headers) => string = (command) 
     send: (text: string) => void sent.push(text),
     close: (reason: string) => void closed.push(reason),
   };
-  const made = new DispatcherLink(transport, handle, KEEPALIVE_MS, log, 1000);
+  const made = new DispatcherLink(
+    transport,
+    (command, headers, answer) => answer(handle(command, headers)),
+    KEEPALIVE_MS,
+    log,
+    1000,
+  );
   const receive = (text: string) => made.received(new TextEncoder().encode(text));
   return { link: made, sent, closed, log, receive };
 }
@@ -42,6 +48,19 @@ Deno.test("DispatcherLink.received() answers in the order of the commands, howev
     edges.slice(1).forEach((end, index) => receive(text.slice(edges[index], end)));
     assertEquals(sent, expected);
   }));
+});
+
+Deno.test("DispatcherLink.received() lets answers come later, in any order, each with its sequence number (PROTOCOL §3)", () => {
+  const sent: string[] = [];
+  const answers: ((text: string) => void)[] = [];
+  const transport = { send: (text: string) => void sent.push(text), close() {} };
+  const handle = (_command: string, _headers: Headers, answer: (text: string) => void) => void answers.push(answer);
+  const made = new DispatcherLink(transport, handle, KEEPALIVE_MS, new RecordingLogger(), 1000);
+  made.received(new TextEncoder().encode("summary 1\r\n\r\nsummary 2\r\n\r\n"));
+  assertEquals(sent, []);
+  answers[1]!("second");
+  answers[0]!("first");
+  assertEquals(sent, ["2 second\r\n", "1 first\r\n"]);
 });
 
 Deno.test("DispatcherLink.received() takes commands without headers (PROTOCOL §3)", () => {

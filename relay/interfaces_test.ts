@@ -16,6 +16,7 @@ function interfaces(text: string): Interfaces {
         { firstPort: 40000, endPort: 40100, restMs: 0 },
         new FakeSockets().openSocket,
         new RecordingLogger(),
+        { descriptorLimit() {} },
       ),
   );
 }

@@ -23,6 +23,16 @@ export interface MediaSocket extends LegSocket {
   close(): void;
 }
 
+/** What sockets count that no leg can: packets that reached no session, or did not leave. */
+export interface SocketCounters {
+  /** For a session that has ended, or an address that nobody has. */
+  late: number;
+  /** Larger than the buffer; the buffer grows then, so a socket loses one packet to this at most. */
+  truncated: number;
+  /** The system would not send it: no route, a firewall. */
+  sendFailed: number;
+}
+
 /** A pair of bound sockets. */
 export interface PortPair {
   /** The even port, for RTP; RTCP has the next one. */
@@ -55,6 +65,14 @@ export interface PortPoolOptions {
   /** Even, and not in the range itself. */
   readonly endPort: number;
   readonly restMs: number;
+  /** Ports below this one belonged to an isolate that is gone, and rest until then. */
+  readonly resting?: { readonly below: number; readonly untilMs: number };
+}
+
+/** What the pool has to say. */
+export interface PortPoolOutputs {
+  /** The process may open no more descriptors. */
+  descriptorLimit(): void;
 }
 
 interface Resting {
@@ -70,6 +88,7 @@ export class PortPool {
   readonly #options: PortPoolOptions;
   readonly #open: OpenSocket;
   readonly #log: Logger;
+  readonly #outputs: PortPoolOutputs;
   /** Ports that have no socket; taken from the end. */
   readonly #unbound: number[] = [];
   /** In the order in which they were freed, which is the order in which their rest ends. */
@@ -82,17 +101,33 @@ export class PortPool {
   /** How many pairs the descriptor limit has been seen to allow. */
   #maxBoundPairs = Infinity;
   #leasedPairs = 0;
+  #usedBelow = 0;
 
-  constructor(options: PortPoolOptions, open: OpenSocket, log: Logger) {
+  constructor(options: PortPoolOptions, open: OpenSocket, log: Logger, outputs: PortPoolOutputs) {
     this.#options = options;
     this.#open = open;
     this.#log = log;
-    for (let port = options.endPort - 2; port >= options.firstPort; port -= 2) this.#unbound.push(port);
+    this.#outputs = outputs;
+    const { firstPort, endPort, resting = { below: 0, untilMs: 0 } } = options;
+    for (let port = endPort - 2; port >= firstPort && port >= resting.below; port -= 2) this.#unbound.push(port);
+    for (let port = firstPort; port < Math.min(endPort, resting.below); port += 2) {
+      this.#restingUnbound.push({ port, untilMs: resting.untilMs });
+    }
   }
 
   /** Pairs that carry a party's packets. */
   get leasedPairs(): number {
     return this.#leasedPairs;
+  }
+
+  /** Above all ports that have been bound; 0 if there are none. */
+  get usedBelow(): number {
+    return this.#usedBelow;
+  }
+
+  /** Another pool of this process has met the descriptor limit, which is that of all: this one stays as large as it is. */
+  stopGrowing(): void {
+    this.#maxBoundPairs = Math.min(this.#maxBoundPairs, this.#boundPairs);
   }
 
   /**
@@ -176,6 +211,7 @@ export class PortPool {
     try {
       const pair = { port, rtp, rtcp: this.#open(port + 1) };
       this.#boundPairs++;
+      this.#usedBelow = Math.max(this.#usedBelow, port + 2);
       return pair;
     } catch (error) {
       rtp.close();
@@ -193,6 +229,7 @@ export class PortPool {
         `it keeps to ${this.#maxBoundPairs * 2} (raise LimitNOFILE= of the service, or ulimit -n)`,
     );
     while (this.#boundPairs > this.#maxBoundPairs && this.#evictOldest());
+    this.#outputs.descriptorLimit();
   }
 
   /** Closes the sockets that have rested longest; returns whether there were any. */

@@ -7,10 +7,11 @@ import { type PortPair, PortPool, PortsExhaustedError } from "./port_pool.ts";
 const REST_MS = 2000;
 const BAD_PORT_MS = 60_000;
 
-function pool({ firstPort = 40000, endPort = 40008 } = {}) {
+function pool({ firstPort = 40000, endPort = 40008, descriptorLimit = () => {} } = {}) {
   const sockets = new FakeSockets();
   const log = new RecordingLogger();
-  return { sockets, log, ports: new PortPool({ firstPort, endPort, restMs: REST_MS }, sockets.openSocket, log) };
+  const options = { firstPort, endPort, restMs: REST_MS };
+  return { sockets, log, ports: new PortPool(options, sockets.openSocket, log, { descriptorLimit }) };
 }
 
 Deno.test("PortPool.lease() gives pairs of an even port and the next, all of the range and nothing beyond (RFC 3550 §11)", () => {
@@ -179,3 +180,39 @@ for (const [maxOpen, endPort] of [[Infinity, 40024], [44, 40080]] as const) {
     }));
   });
 }
+
+Deno.test("PortPool.lease() lets the ports of an isolate that is gone rest, and takes those that it never used", () => {
+  const sockets = new FakeSockets();
+  const resting = { below: 40004, untilMs: 5000 };
+  const options = { firstPort: 40000, endPort: 40008, restMs: REST_MS, resting };
+  const ports = new PortPool(options, sockets.openSocket, new RecordingLogger(), { descriptorLimit() {} });
+  assertEquals([ports.lease(0).port, ports.lease(0).port], [40004, 40006]);
+  assertThrows(() => ports.lease(4999), PortsExhaustedError, "2 rest for port_rest_time");
+  assertEquals([ports.lease(5000).port, ports.lease(5000).port].toSorted(), [40000, 40002]);
+});
+
+Deno.test("PortPool.usedBelow is above all ports that were ever bound", () => {
+  const { ports } = pool();
+  assertEquals(ports.usedBelow, 0);
+  const pair = ports.lease(0);
+  ports.lease(0);
+  ports.release(pair, 0);
+  assertEquals(ports.usedBelow, 40004);
+});
+
+Deno.test("PortPool tells of the descriptor limit once, and stops growing when another pool has met it", () => {
+  let told = 0;
+  const { ports, sockets } = pool({ descriptorLimit: () => void told++ });
+  const first = ports.lease(0);
+  ports.stopGrowing();
+  assertThrows(() => ports.lease(0), PortsExhaustedError, "the descriptor limit allows 1 pairs");
+  ports.release(first, 0);
+  assertEquals(ports.lease(REST_MS), first);
+  assertEquals(told, 0);
+  const other = pool({ descriptorLimit: () => void told++ });
+  other.sockets.maxOpen = 2;
+  other.ports.lease(0);
+  assertThrows(() => other.ports.lease(0), PortsExhaustedError);
+  assertThrows(() => other.ports.lease(0), PortsExhaustedError);
+  assertEquals([told, sockets.open.size], [1, 2]);
+});

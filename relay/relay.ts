@@ -1,10 +1,10 @@
 // deno-lint-ignore-file camelcase -- the keys of a summary are the wire's
 /**
- * The relay: the sessions that it carries, and the commands with which dispatchers set them up and end them. It owns
- * media sessions; dispatchers only keep an index of them.
+ * A relay, or one worker's part of it: the sessions that it carries, and the commands with which dispatchers set them up
+ * and end them. It owns media sessions; dispatchers only keep an index of them.
  *
  * A command's life:
- * 1. `io/dispatcher_link.ts` reads it from a dispatcher and calls `handle`.
+ * 1. `session_directory.ts` chooses the worker, whose isolate calls `handle` (`io/worker.ts`).
  * 2. `relay.ts` (here) finds the session, or makes one.
  * 3. `session.ts` takes it as an offer or answer; `stream.ts` leases ports from `port_pool.ts`.
  * 4. The answer goes back: ports, statistics, or `error` with a line in the log that says why.
@@ -28,6 +28,7 @@ import { PortsExhaustedError } from "./port_pool.ts";
 import { Session } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
 import type { StreamTimeouts } from "./stream.ts";
+import type { RelayAnswer, SessionRecord } from "./worker_messages.ts";
 
 export interface RelayOptions {
   readonly version: string;
@@ -77,21 +78,11 @@ export class Relay {
     return this.#sessionCount;
   }
 
-  /** Whether sessions are up that `dispatcher` commands. */
-  hasSessionsOf(dispatcher: string): boolean {
-    for (const session of this.#all()) if (session.dispatcher === dispatcher) return true;
-    return false;
-  }
-
-  get draining(): boolean {
-    return this.#draining;
-  }
-
   /**
-   * Executes a command of `dispatcher` (its configured `host:port`) and returns the answer's text.
+   * Executes a command of `dispatcher` (its configured `host:port`).
    * Never throws for what the headers hold.
    */
-  handle(dispatcher: string, command: string, headers: Headers): string {
+  handle(dispatcher: string, command: string, headers: Headers): RelayAnswer {
     try {
       switch (command) {
         case "update":
@@ -99,27 +90,28 @@ export class Relay {
         case "remove":
           return this.#remove(decodeRemove(headers));
         case "summary":
-          return JSON.stringify(this.summary());
+          return { text: JSON.stringify(this.summary()) };
         case "sessions":
-          return JSON.stringify(this.statistics(dispatcher));
+          return { text: JSON.stringify(this.statistics(dispatcher)) };
         default:
           throw new ControlSyntaxError(`Cannot execute ${quoted(command)}: there is no such command`);
       }
     } catch (error) {
-      if (!(error instanceof ControlSyntaxError || error instanceof PortsExhaustedError)) throw error;
+      if (error instanceof PortsExhaustedError) return { text: "error", exhausted: error.message };
+      if (!(error instanceof ControlSyntaxError)) throw error;
       const callId = headers.get("call_id");
       this.#log.error(error.message, { dispatcher, command, ...callId !== undefined && { callId } });
-      return "error";
+      return { text: "error" };
     }
   }
 
-  #update(dispatcher: string, update: Update): string {
+  #update(dispatcher: string, update: Update): RelayAnswer {
     const nowMs = this.#clock.nowMs();
     const known = this.#find(update.callId, update.fromTag, update.toTag);
     const log = withFields(this.#log, { callId: update.callId });
     if (known === undefined && this.#draining) {
       log.info("refusing a new session: the relay is draining");
-      return "halting";
+      return { text: "halting" };
     }
     if (known === undefined && update.media === undefined) {
       throw new ControlSyntaxError(
@@ -130,7 +122,7 @@ export class Relay {
     session.dispatcher = dispatcher;
     const { address, ports } = session.update(update, nowMs);
     if (known === undefined) this.#add(session, log);
-    return serializePorts(address, ports);
+    return { text: serializePorts(address, ports), session: this.#record(session) };
   }
 
   #createSession(dispatcher: string, update: Update, log: Logger, nowMs: number): Session {
@@ -168,20 +160,20 @@ export class Relay {
     return sameCallId.get(fromTag) ?? (toTag === undefined ? undefined : sameCallId.get(toTag));
   }
 
-  #remove({ callId, fromTag, toTag }: Remove): string {
+  #remove({ callId, fromTag, toTag }: Remove): RelayAnswer {
     const session = this.#find(callId, fromTag, toTag);
     const log = withFields(this.#log, { callId });
     if (session === undefined) {
       log.warning("cannot remove the session: there is none with this Call-ID and these tags");
-      return "error";
+      return { text: "error" };
     }
     if (session.removeBranch(session.fromTag === fromTag ? toTag : fromTag, this.#clock.nowMs())) {
       log.info("a branch of the call has ended, the session goes on with another");
-      return "error"; // any other word would make the dispatcher forget the session
+      return { text: "error" }; // any other word would make the dispatcher forget the session
     }
     const statistics = this.#end(session);
     log.info("session removed");
-    return JSON.stringify(statistics);
+    return { text: JSON.stringify(statistics), endedFromTag: session.fromTag };
   }
 
   /** Ends `session` and returns its statistics. */
@@ -243,6 +235,19 @@ export class Relay {
       ...sessionStatistics(session, nowMs, wallMs),
       own: session.dispatcher === dispatcher,
     }));
+  }
+
+  #record(session: Session): SessionRecord {
+    const statistics = sessionStatistics(session, this.#clock.nowMs(), this.#clock.wallMs());
+    return { callId: session.callId, fromTag: session.fromTag, statistics: JSON.stringify(statistics) };
+  }
+
+  /** Every `divisor`th session as it is now, beginning with the one at `offset`. */
+  records(offset: number, divisor: number): SessionRecord[] {
+    const records: SessionRecord[] = [];
+    let index = 0;
+    for (const session of this.#all()) if (index++ % divisor === offset) records.push(this.#record(session));
+    return records;
   }
 
   summary(): RelaySummary {

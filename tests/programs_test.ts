@@ -168,7 +168,7 @@ listen_management = 127.0.0.1:${management}
       "run",
       "--no-prompt",
       "-P=relay",
-      `--allow-read=${directory}`,
+      `--allow-read=${directory},./`,
       "relay/main.ts",
       ...files,
     ], { cwd: PROJECT });

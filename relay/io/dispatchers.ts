@@ -27,7 +27,7 @@ export interface DispatchersEnvironment {
   readonly resolver: Resolver;
   readonly connect: Connect;
   /** Executes a command of the dispatcher `name`. */
-  handle(name: string, ...command: Parameters<CommandHandler>): string;
+  handle(name: string, ...command: Parameters<CommandHandler>): void;
   /** Whether sessions of the dispatcher `name` are still up. */
   hasSessions(name: string): boolean;
   readonly log: Logger;
@@ -156,7 +156,7 @@ class DispatcherConnection {
     this.#link = link;
     const machine = new DispatcherLink(
       link,
-      (command, headers) => this.#env.handle(this.#name, command, headers),
+      (command, headers, answer) => this.#env.handle(this.#name, command, headers, answer),
       this.#options.keepaliveIntervalMs,
       this.#log,
       connectedAtMs,

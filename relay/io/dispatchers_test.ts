@@ -53,7 +53,7 @@ function bench(entries = [{ host: "192.0.2.1", port: 25060, isAddress: true }]):
       {
         resolver: { srvTargets: () => Promise.resolve([]), address: () => Promise.resolve(it.addresses[0]!) },
         connect: (_, onLink) => fake.connect(onLink),
-        handle: (_, command) => command === "summary" ? "{}" : "error",
+        handle: (_, command, _headers, answer) => answer(command === "summary" ? "{}" : "error"),
         hasSessions: () => it.sessions,
         log,
       },

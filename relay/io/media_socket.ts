@@ -5,17 +5,7 @@
  */
 import type { Logger } from "../../src/env/log.ts";
 import type { Destination, Leg } from "../leg.ts";
-import { DescriptorsExhaustedError, type MediaSocket, PortInUseError } from "../port_pool.ts";
-
-/** What sockets count that no leg can: packets that reached no session, or did not leave. */
-export interface SocketCounters {
-  /** For a session that has ended, or an address that nobody has. */
-  late: number;
-  /** Larger than the buffer; the buffer grows then, so a socket loses one packet to this at most. */
-  truncated: number;
-  /** The system would not send it: no route, a firewall. */
-  sendFailed: number;
-}
+import { DescriptorsExhaustedError, type MediaSocket, PortInUseError, type SocketCounters } from "../port_pool.ts";
 
 /** An Ethernet frame holds 1,472 bytes of IPv4 UDP payload; jumbo and reassembled datagrams make the buffer grow. One
  * byte more than is expected, so that a full buffer reveals a datagram that was cut. */

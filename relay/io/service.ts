@@ -1,33 +1,34 @@
-/** The relay as a running service: sockets, dispatchers and timers around the machine of `relay.ts`. @module */
+/** The relay as a running service: sockets, dispatchers and timers around the machine of `session_directory.ts`. @module */
 import { type Config, type RelayAddress, resolveIn } from "../../src/config/mod.ts";
 import type { Logger } from "../../src/env/log.ts";
-import { systemClock } from "../../src/io/clock.ts";
 import { loadCredentials } from "../../src/io/credentials.ts";
 import { defaultAddress } from "../../src/io/default_address.ts";
 import { StartError } from "../../src/io/program.ts";
 import { connectTls } from "../../src/io/tls_client.ts";
-import { VERSION } from "../../src/version.ts";
-import { Interfaces } from "../interfaces.ts";
-import { PortPool } from "../port_pool.ts";
-import { Relay } from "../relay.ts";
-import { createRoutableTest } from "../routable.ts";
+import type { SocketCounters } from "../port_pool.ts";
+import { Carrier } from "./carrier.ts";
 import { Dispatchers } from "./dispatchers.ts";
 import { systemResolver } from "./resolve.ts";
-import { openMediaSocket, type SocketCounters } from "./media_socket.ts";
 
-const SWEEP_MS = 1000;
 const CONNECT_MS = 10_000;
 
 /** A relay that is running. */
 export interface RunningRelay extends AsyncDisposable {
   /** The addresses that its sockets are bound to. */
   readonly addresses: readonly string[];
-  /** What its sockets have counted. */
+  /** The isolates that carry media. */
+  readonly workers: number;
+  /** What its sockets have counted, about a second ago. */
   readonly counters: Readonly<SocketCounters>;
   /** The sessions that are up. */
   readonly sessionCount: number;
   /** Takes no new calls; settles when the last session has ended. */
   drain(): Promise<void>;
+  /**
+   * Ends one of the isolates, numbered from 1, as a fault of its own would: its sessions are reported as expired, those of
+   * the others go on, and another isolate takes its place. For drills.
+   */
+  killWorker(number: number): void;
   /** Ends all sessions, reports them as expired, and stops. */
   close(): Promise<void>;
 }
@@ -46,27 +47,15 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
   const addresses = settings.addresses.length > 0 ? settings.addresses : [onlyAddress(settings.advertisedIp)];
   for (const { address } of addresses) checkAddress(address);
   const credentials = await loadCredentials(resolveIn(configDir, config.tls.certsPath), "relay", log);
-  const counters: SocketCounters = { late: 0, truncated: 0, sendFailed: 0 };
-  const { start: firstPort, end: endPort } = settings.portRange;
-  const interfaces = new Interfaces(addresses, firstPort, endPort, (hostname) => {
-    const environment = { hostname, counters, log, nowMs: systemClock.nowMs };
-    const options = { firstPort, endPort, restMs: settings.portRestTimeMs };
-    return new PortPool(options, (port) => openMediaSocket(environment, port), log);
-  });
-  const relay: Relay = new Relay(
-    {
-      version: VERSION,
-      portRange: `${firstPort}:${endPort}`,
-      timeouts: settings,
-      learning: settings.learning,
-      rebinding: settings.rebinding,
-      isRoutable: createRoutableTest(settings.routablePrivateRanges),
-    },
-    interfaces,
-    systemClock,
+  const carrier = await Carrier.start(
+    { config: settings, addresses, workers: settings.workers ?? navigator.hardwareConcurrency },
+    (dispatcher, statistics) => dispatchers.expired(dispatcher, statistics),
     log,
-    { expired: (dispatcher, statistics) => dispatchers.expired(dispatcher, statistics) },
-  );
+  ).catch((error) => {
+    credentials.close();
+    throw error;
+  });
+  const { directory } = carrier;
   const dispatchers = new Dispatchers(
     { ...settings, entries: settings.dispatchers },
     {
@@ -81,39 +70,29 @@ export async function startRelay(config: Config, configDir: string, log: Logger)
           timeoutMs: CONNECT_MS,
           log,
         }, onLink),
-      handle: (name, command, headers) => relay.handle(name, command, headers),
-      hasSessions: (name) => relay.hasSessionsOf(name),
+      handle: (name, command, headers, answer) => directory.handle(name, command, headers, answer),
+      hasSessions: (name) => directory.hasSessionsOf(name),
       log,
     },
   );
-  let drained = () => {};
-  const timers = [
-    setInterval(() => {
-      relay.sweep();
-      if (relay.draining && relay.sessionCount === 0) drained();
-    }, SWEEP_MS),
-  ];
-  if (settings.trafficSamplingPeriodMs > 0) {
-    timers.push(setInterval(() => relay.sampleTraffic(), settings.trafficSamplingPeriodMs));
-  }
   await dispatchers.start();
   let closing: Promise<void> | undefined;
   const close = async () => {
-    timers.forEach(clearInterval);
-    relay.close();
+    await carrier.close();
     await dispatchers.close();
     credentials.close();
   };
   return {
     addresses: addresses.map(({ address }) => address),
-    counters,
+    workers: carrier.workers,
+    get counters() {
+      return directory.counters;
+    },
     get sessionCount() {
-      return relay.sessionCount;
+      return directory.sessionCount;
     },
-    drain() {
-      relay.drain();
-      return new Promise((resolve) => drained = resolve);
-    },
+    drain: () => carrier.drain(),
+    killWorker: (number) => carrier.killWorker(number),
     close: () => closing ??= close(),
     [Symbol.asyncDispose]: () => closing ??= close(),
   };

@@ -32,6 +32,9 @@ Deno.test("defaultConfig() has the documented defaults", () => {
       trafficSamplingPeriodMs: 15_000,
       routablePrivateRanges: [],
       portRestTimeMs: 5_000,
+      workers: undefined,
+      maxSessions: 0,
+      maxNewSessionsPerSecond: 0,
       logLevel: "info",
       logFormat: "text",
     },
@@ -131,6 +134,9 @@ reconnect_delay = 106
 traffic_sampling_period = 0
 routable_private_ranges = 10.0.0.0/8
 port_rest_time = 0
+workers = 3
+max_sessions = 4
+max_new_sessions_per_second = 5
 log_level = DEBUG
 log_format = json
 [Dispatcher]
@@ -230,6 +236,9 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
     trafficSamplingPeriodMs: 0,
     routablePrivateRanges: [{ address: "10.0.0.0", prefixLength: 8 }],
     portRestTimeMs: 0,
+    workers: 3,
+    maxSessions: 4,
+    maxNewSessionsPerSecond: 5,
     logLevel: "debug",
     logFormat: "json",
   });

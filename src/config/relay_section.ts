@@ -23,6 +23,7 @@ import {
   parseLogLevel,
   parseSeconds,
   parseSecondsOrZero,
+  parseWholeNumber,
 } from "./values.ts";
 
 /** The port on which a dispatcher waits for relays. */
@@ -64,6 +65,12 @@ export interface RelayConfig {
   readonly routablePrivateRanges: readonly Network[];
   /** How long a freed port rests; may be 0. */
   readonly portRestTimeMs: number;
+  /** Isolates that carry media, 1 to 256; `undefined`: one for each core. */
+  readonly workers: number | undefined;
+  /** Sessions at the same time; 0: no limit but the ports. */
+  readonly maxSessions: number;
+  /** On average over a second; 0: no limit. */
+  readonly maxNewSessionsPerSecond: number;
   /** Of the relay's own log. */
   readonly logLevel: LogLevel;
   /** Of the relay's own log. */
@@ -89,6 +96,9 @@ export const RELAY_SECTION = section(
     traffic_sampling_period: key("15", parseSecondsOrZero),
     routable_private_ranges: key("None", parseNetworkList),
     port_rest_time: key("5", parseSecondsOrZero),
+    workers: key("auto", parseWorkers),
+    max_sessions: key("0", parseLimit),
+    max_new_sessions_per_second: key("0", parseLimit),
     log_level: key("INFO", parseLogLevel),
     log_format: key("text", parseLogFormat),
   },
@@ -112,6 +122,9 @@ export const RELAY_SECTION = section(
     trafficSamplingPeriodMs: values.traffic_sampling_period,
     routablePrivateRanges: values.routable_private_ranges,
     portRestTimeMs: values.port_rest_time,
+    workers: values.workers,
+    maxSessions: values.max_sessions,
+    maxNewSessionsPerSecond: values.max_new_sessions_per_second,
     logLevel: values.log_level,
     logFormat: values.log_format,
   }),
@@ -132,4 +145,15 @@ function parseLearningMode(text: string): LearningMode {
     throw new SyntaxError(`${quoted(text)} is not heuristic, strict or open${suggestion(text, LEARNING_MODES)}`);
   }
   return mode;
+}
+
+/** Far more than any host has cores. */
+const MAX_WORKERS = 256;
+
+function parseWorkers(text: string): number | undefined {
+  return text.toLowerCase() === "auto" ? undefined : parseWholeNumber(text, 1, MAX_WORKERS, "auto or a whole number");
+}
+
+function parseLimit(text: string): number {
+  return parseWholeNumber(text, 0, 1_000_000, "a whole number");
 }

@@ -34,6 +34,11 @@ export class HeaderLines implements Headers {
     }
   }
 
+  /** As they came, without line ends. */
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
   /** The lines with their line ends, as they came. */
   serialize(): string {
     return this.#lines.length === 0 ? "" : `${this.#lines.join("\r\n")}\r\n`;

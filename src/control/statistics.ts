@@ -97,6 +97,8 @@ export interface RelaySummary {
   /** Addition: what this relay understands beyond the original's commands; `branches`: `remove` ends one of several
    * callees that answered. */
   capabilities?: string[];
+  /** Addition: new sessions that were refused since the start, by the limit of the configuration. */
+  refused?: Record<string, number>;
 }
 
 const Statistics = v.looseObject({

@@ -185,7 +185,9 @@ export class LocalService {
   }
 
   #relay(): Child {
-    return this.#child("relay", "relay/main.ts", [`--allow-read=${this.layout.directory}`]);
+    // The code of its worker isolates is read as files are.
+    const files = [this.layout.directory, PROJECT].join(",");
+    return this.#child("relay", "relay/main.ts", [`--allow-read=${files}`]);
   }
 
   #proxy(): Child {

@@ -121,7 +121,7 @@ export class JoinedRelay {
     };
     const relayEnd = new DispatcherLink(
       transport,
-      (command, headers) => this.host.handle(command, headers, DISPATCHER),
+      (command, headers, answer) => answer(this.host.handle(command, headers, DISPATCHER)),
       KEEPALIVE_INTERVAL_MS,
       this.host.log,
       machines.clock.nowMs(),

@@ -28,7 +28,9 @@ export class RelayEnvironment implements SessionEnvironment {
   readonly events: string[] = [];
 
   constructor(endPort = 40100) {
-    this.ports = new PortPool({ firstPort: 40000, endPort, restMs: 0 }, this.sockets.openSocket, this.log);
+    this.ports = new PortPool({ firstPort: 40000, endPort, restMs: 0 }, this.sockets.openSocket, this.log, {
+      descriptorLimit() {},
+    });
     const address = { address: "192.0.2.100", advertised: undefined, networks: [] };
     this.interfaces = new Interfaces([address], 40000, endPort, () => this.ports);
   }

@@ -59,7 +59,7 @@ export class RelayHost {
       const open = address === addresses[0]?.address
         ? this.sockets.openSocket
         : (this.otherSockets[address] ??= new FakeSockets()).openSocket;
-      return new PortPool({ firstPort, endPort, restMs }, open, this.log);
+      return new PortPool({ firstPort, endPort, restMs }, open, this.log, { descriptorLimit() {} });
     });
     this.relay = new Relay(relayOptions, interfaces, clock, this.log, {
       expired: (dispatcher, statistics) => void this.expired.push({ dispatcher, statistics }),
@@ -67,7 +67,7 @@ export class RelayHost {
   }
 
   handle(command: string, headers: Headers = new Map(), dispatcher = DISPATCHER): string {
-    return this.relay.handle(dispatcher, command, headers);
+    return this.relay.handle(dispatcher, command, headers).text;
   }
 
   /** The RTP port of the relay to which `party` sends in a call's stream. */

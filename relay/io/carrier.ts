@@ -1,0 +1,133 @@
+/** The directory of sessions with its worker isolates, running. @module */
+import type { RelayAddress, RelayConfig } from "../../src/config/mod.ts";
+import type { SessionStatistics } from "../../src/control/statistics.ts";
+import type { Logger } from "../../src/env/log.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import { StartError } from "../../src/io/program.ts";
+import { portShares } from "../port_shares.ts";
+import { SessionDirectory } from "../session_directory.ts";
+import type { WorkerSettings } from "../worker_messages.ts";
+import { Workers } from "./workers.ts";
+
+const TICK_MS = 1000;
+/** A worker that has sessions without number to end is given so long. */
+const CLOSE_DEADLINE_MS = 3000;
+const POLL_MS = 10;
+
+export interface CarrierOptions {
+  readonly config: RelayConfig;
+  /** Where the sockets are bound; one at least. */
+  readonly addresses: readonly RelayAddress[];
+  /** How many isolates; fewer if there are few ports. */
+  readonly workers: number;
+}
+
+/** Carries media in as many isolates as there are workers. */
+export class Carrier {
+  readonly directory: SessionDirectory;
+  readonly #workers: Workers;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #drained = () => {};
+
+  private constructor(
+    { config, addresses, workers }: CarrierOptions,
+    expired: (dispatcher: string, statistics: SessionStatistics) => void,
+    failed: (reason: string) => void,
+    ready: () => void,
+    log: Logger,
+  ) {
+    const shares = portShares(config.portRange, workers);
+    if (config.workers !== undefined && shares.length < workers) {
+      log.warning(`port_range is too small for ${workers} workers, there are ${shares.length}`);
+    }
+    this.directory = new SessionDirectory(
+      { workers: shares.length, limits: config, portRange: `${config.portRange.start}:${config.portRange.end}` },
+      {
+        post: (worker, message) => this.#workers.post(worker, message),
+        replace: (worker, usedBelow) => this.#workers.start(worker, usedBelow),
+        expired,
+      },
+      systemClock,
+      log,
+    );
+    this.#workers = new Workers({
+      start(number, restingBelow) {
+        const { start: firstPort, end: endPort } = shares[number - 1]!;
+        const settings: WorkerSettings = { number, config, addresses, firstPort, endPort, restingBelow };
+        return { kind: "start", settings };
+      },
+      started: (worker) => this.directory.workerStarted(worker),
+      received: (worker, message) => {
+        this.directory.received(worker, message);
+        if (message.kind === "ready" && this.directory.ready) ready();
+      },
+      lost: (worker, reason) => {
+        failed(reason);
+        this.directory.workerLost(worker, reason);
+      },
+    });
+    shares.forEach((_, index) => this.#workers.start(index + 1, 0));
+    this.#timer = setInterval(() => {
+      this.directory.handleTimeout();
+      if (this.directory.drained) this.#drained();
+    }, TICK_MS);
+  }
+
+  /**
+   * Starts the workers, and resolves once all run. `expired` is told what ends by itself.
+   * @throws StartError if one fails at once.
+   */
+  static async start(
+    options: CarrierOptions,
+    expired: (dispatcher: string, statistics: SessionStatistics) => void,
+    log: Logger,
+  ): Promise<Carrier> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const failed = (reason: string) => {
+      const hint = reason.includes("Requires read access")
+        ? "; a flag --allow-read replaces the list of deno.json, so it must name this program's own directory too"
+        : "";
+      reject(new StartError(`Cannot start a worker: ${reason.split("\n")[0]}${hint}`));
+    };
+    const carrier = new Carrier(options, expired, failed, resolve, log);
+    try {
+      await promise;
+    } catch (error) {
+      carrier.#stop();
+      throw error;
+    }
+    return carrier;
+  }
+
+  /** How many isolates carry media. */
+  get workers(): number {
+    return this.#workers.count;
+  }
+
+  /** Takes no new calls; settles when the last session has ended. */
+  drain(): Promise<void> {
+    this.directory.drain();
+    return new Promise((resolve) => this.#drained = resolve);
+  }
+
+  /** Ends an isolate as a fault of its own would: its sessions end, and another one takes its place. */
+  killWorker(number: number): void {
+    this.#workers.kill(number);
+  }
+
+  /** Ends all sessions, waits until they are reported, and ends the isolates. */
+  async close(): Promise<void> {
+    this.directory.close();
+    const giveUpAtMs = performance.now() + CLOSE_DEADLINE_MS;
+    while (!this.directory.closed && performance.now() < giveUpAtMs) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    this.directory.giveUp();
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#workers[Symbol.dispose]();
+  }
+}

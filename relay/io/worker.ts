@@ -1,0 +1,173 @@
+/**
+ * A worker isolate: a relay over its share of the ports, which gets its commands from the main isolate. It is started by
+ * `workers.ts` and is of no use by itself.
+ *
+ * A fault in one call's code must not cost all others: what nobody has caught is logged, and the worker goes on.
+ * @module
+ */
+/// <reference lib="deno.worker" />
+import { HeaderLines } from "../../src/control/headers.ts";
+import { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage } from "../../src/env/log.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import { VERSION } from "../../src/version.ts";
+import { Interfaces } from "../interfaces.ts";
+import { PortPool } from "../port_pool.ts";
+import { Relay } from "../relay.ts";
+import { createRoutableTest } from "../routable.ts";
+import type { FromWorker, RelayAnswer, ToWorker, WorkerCommand, WorkerSettings } from "../worker_messages.ts";
+import { openMediaSocket } from "./media_socket.ts";
+
+const SWEEP_MS = 1000;
+/** The main isolate gets to know each session anew within so many sweeps; all at once would be a pause. */
+const RECORD_SWEEPS = 10;
+/** Sockets that were closed with the isolate before this one are free within some 10 ms (Deno 2.9.6). */
+const MIN_REST_MS = 1000;
+
+/** What is to be said, until the turn is over. */
+let outbox: FromWorker[] = [];
+let logLevel: LogLevel = "info";
+let worker: RelayWorker | undefined;
+
+const log: Logger = {
+  isEnabled: (level) => LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel),
+  debug: (message, fields) => write("debug", message, fields),
+  info: (message, fields) => write("info", message, fields),
+  warning: (message, fields) => write("warning", message, fields),
+  error: (message, fields) => write("error", message, fields),
+};
+
+self.addEventListener("error", (event) => {
+  event.preventDefault();
+  log.error(`internal error: ${event.error?.stack ?? event.message}`);
+});
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  log.error(`internal error: ${event.reason?.stack ?? event.reason}`);
+});
+self.onmessage = ({ data }: MessageEvent<ToWorker[]>) => {
+  for (const message of data) received(message);
+};
+
+function received(message: ToWorker): void {
+  switch (message.kind) {
+    case "start":
+      worker = new RelayWorker(message.settings);
+      return post({ kind: "ready" });
+    case "command":
+      return worker?.execute(message);
+    case "logLevel":
+      logLevel = message.level;
+      return;
+    case "descriptorLimit":
+      return worker?.stopGrowing();
+    case "drain":
+      return worker?.relay.drain();
+    case "close":
+      worker?.close();
+      return post({ kind: "closed" });
+    default:
+      return message satisfies never;
+  }
+}
+
+function post(message: FromWorker): void {
+  if (outbox.push(message) > 1) return;
+  queueMicrotask(() => {
+    self.postMessage(outbox);
+    outbox = [];
+  });
+}
+
+function write(level: LogLevel, message: LogMessage, fields: LogFields = {}): void {
+  if (!log.isEnabled(level)) return;
+  post({ kind: "log", level, message: typeof message === "string" ? message : message(), fields });
+}
+
+class RelayWorker {
+  readonly relay: Relay;
+  /** One for each address. */
+  readonly #pools: PortPool[] = [];
+  readonly #counters = { late: 0, truncated: 0, sendFailed: 0 };
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #usedBelow = 0;
+  #sweeps = 0;
+
+  constructor({ config, addresses, firstPort, endPort, restingBelow }: WorkerSettings) {
+    const { portRange, portRestTimeMs: restMs } = config;
+    const resting = { below: restingBelow, untilMs: systemClock.nowMs() + Math.max(restMs, MIN_REST_MS) };
+    // Another worker's port is our own too.
+    const interfaces = new Interfaces(addresses, portRange.start, portRange.end, (hostname) => {
+      const environment = { hostname, counters: this.#counters, log, nowMs: systemClock.nowMs };
+      const pool = new PortPool(
+        { firstPort, endPort, restMs, resting },
+        (port) => openMediaSocket(environment, port),
+        log,
+        { descriptorLimit: () => this.#descriptorLimit(pool) },
+      );
+      this.#pools.push(pool);
+      return pool;
+    });
+    this.relay = new Relay(
+      {
+        version: VERSION,
+        portRange: `${portRange.start}:${portRange.end}`,
+        timeouts: config,
+        learning: config.learning,
+        rebinding: config.rebinding,
+        isRoutable: createRoutableTest(config.routablePrivateRanges),
+      },
+      interfaces,
+      systemClock,
+      log,
+      { expired: (dispatcher, statistics) => post({ kind: "expired", dispatcher, statistics }) },
+    );
+    this.#timers = [
+      setInterval(() => this.#sweep(), SWEEP_MS),
+    ];
+    if (config.trafficSamplingPeriodMs > 0) {
+      this.#timers.push(setInterval(() => this.relay.sampleTraffic(), config.trafficSamplingPeriodMs));
+    }
+  }
+
+  execute({ id, dispatcher, command, headers }: WorkerCommand): void {
+    let answer: RelayAnswer = { text: "error" };
+    try {
+      answer = this.relay.handle(dispatcher, command, new HeaderLines(headers));
+    } catch (error) {
+      log.error(`internal error at ${command}: ${(error as Error).stack}`, { dispatcher });
+    }
+    if (this.#nowUsedBelow() !== this.#usedBelow) this.#beat(); // who takes this worker's place must know
+    post({ kind: "answer", id, answer });
+  }
+
+  #sweep(): void {
+    this.relay.sweep();
+    const sessions = this.relay.records(this.#sweeps++ % RECORD_SWEEPS, RECORD_SWEEPS);
+    if (sessions.length > 0) post({ kind: "records", sessions });
+    this.#beat();
+  }
+
+  #beat(): void {
+    this.#usedBelow = this.#nowUsedBelow();
+    post({ kind: "beat", counters: this.#counters, usedBelow: this.#usedBelow });
+  }
+
+  #nowUsedBelow(): number {
+    return Math.max(...this.#pools.map(({ usedBelow }) => usedBelow));
+  }
+
+  #descriptorLimit(first: PortPool): void {
+    this.stopGrowing(first);
+    post({ kind: "descriptorLimit" });
+  }
+
+  /** The process has met its descriptor limit: all pools but `first`, which found it, stay as large as they are. */
+  stopGrowing(first?: PortPool): void {
+    for (const pool of this.#pools) if (pool !== first) pool.stopGrowing();
+  }
+
+  close(): void {
+    this.#timers.forEach(clearInterval);
+    this.relay.close();
+  }
+}

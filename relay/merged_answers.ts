@@ -1,0 +1,31 @@
+/** One answer from those of all workers. @module */
+import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
+
+/** What the main isolate knows better than its workers. */
+export type OwnSummary = Required<Pick<RelaySummary, "status" | "uptime" | "session_count" | "port_range" | "refused">>;
+
+/** The workers' summaries added up, and `own` instead of what each says of itself. `error` if none said anything. */
+export function mergedSummary(answers: readonly string[], own: OwnSummary): string {
+  const summaries = answers.map((text) => JSON.parse(text) as RelaySummary);
+  const [first] = summaries;
+  if (first === undefined) return "error";
+  const streamCount: Record<string, number> = {};
+  for (const { stream_count: counts } of summaries) {
+    for (const [type, count] of Object.entries(counts)) streamCount[type] = (streamCount[type] ?? 0) + count;
+  }
+  const sum = (key: "bps_relayed" | "problem_count") => summaries.reduce((total, it) => total + (it[key] ?? 0), 0);
+  return JSON.stringify({
+    ...first,
+    ...own,
+    "stream_count": streamCount,
+    "bps_relayed": sum("bps_relayed"),
+    "problem_count": sum("problem_count"),
+  });
+}
+
+/** The workers' lists of sessions as one, with `others` at its end. */
+export function mergedSessions(answers: readonly string[], others: readonly SessionStatistics[]): string {
+  // The lists have megabytes: they are joined as they are, without being parsed.
+  const lists = [...answers, JSON.stringify(others)].map((text) => text.slice(1, -1)).filter((text) => text !== "");
+  return `[${lists.join(",")}]`;
+}
