@@ -2,7 +2,7 @@
 import type { SipRequest } from "../sip/message.ts";
 import { parseVia } from "../sip/via.ts";
 import type { OwnAddress } from "./own_address.ts";
-import { parseSipUri } from "../sip/uri.ts";
+import { parseSipUri, serializeHostPort } from "../sip/uri.ts";
 
 /**
  * What decides where a request goes, as a short word that stands at the end of our branch: a request that comes back with
@@ -32,10 +32,12 @@ export function isLoop(request: SipRequest, own: OwnAddress): boolean {
   const mark = `.${loopMark(request)}`;
   return vias.some((text) => {
     if (!text.includes(mark)) return false; // hardly ever there, and cheaper than parsing
-    const via = parseVia(text);
-    const sentBy = `sip:${via.host.includes(":") ? `[${via.host}]` : via.host}${
-      via.port === undefined ? "" : `:${via.port}`
-    };transport=${via.transport.toLowerCase()}`;
-    return via.params.get("branch")?.endsWith(mark) === true && own.listenPointOf(parseSipUri(sentBy)) !== undefined;
+    try {
+      const { params, host, port, transport } = parseVia(text);
+      const sentBy = parseSipUri(`sip:${serializeHostPort(host, port)};transport=${transport.toLowerCase()}`);
+      return params.get("branch")?.endsWith(mark) === true && own.listenPointOf(sentBy) !== undefined;
+    } catch {
+      return false; // whatever wrote that, we did not
+    }
   });
 }

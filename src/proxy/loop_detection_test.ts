@@ -43,6 +43,15 @@ Deno.test("isLoop() lets a spiral pass: the same request for another URI (RFC 53
   assertEquals(isLoop(spiral, OWN), false);
 });
 
+Deno.test("isLoop() takes no notice of a Via that cannot be read, even if it has the mark", () => {
+  const request = invite();
+  for (const via of ["nonsense", "SIP/2.0/UDP", "SIP/2.0/UDP ["]) {
+    const copy = request.clone();
+    copy.appendHeader("via", `${via}.${loopMark(request)}`);
+    assertEquals(isLoop(copy, OWN), false);
+  }
+});
+
 Deno.test("isLoop() takes no notice of what others write into their branches", () => {
   const request = invite();
   request.prependHeader("via", `SIP/2.0/UDP 198.51.100.1;branch=z9hG4bKtheirs.${loopMark(request)}`);

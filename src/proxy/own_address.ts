@@ -68,7 +68,9 @@ export class OwnAddress {
     const { uri } = request;
     if (uri.user !== undefined || !uri.params.has("lr") || !this.isLocal(uri)) return undefined;
     const routes = request.headerValues("route");
-    request.setRequestUri(parseNameAddr(routes.pop()!).uri);
+    const last = routes.pop();
+    if (last === undefined) return undefined; // there were commas, and no routes
+    request.setRequestUri(parseNameAddr(last).uri);
     request.setHeaderValues("route", routes);
     return uri;
   }

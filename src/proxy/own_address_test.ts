@@ -78,6 +78,12 @@ Deno.test("takeRoutes() undoes what a strict router did (RFC 3261 §16.4, §16.1
   assertEquals(request.headerValues("route"), ["<sip:next.example.net;lr>"]);
 });
 
+Deno.test("takeRoutes() has nothing to undo where Route has no values", () => {
+  const request = requestWith("sip:sip.example.com;lr", ",");
+  assertEquals(OWN.takeRoutes(request).found, false);
+  assertEquals(request.requestUri, "sip:sip.example.com;lr");
+});
+
 Deno.test("addRecordRoute() names a side once if both are the same", () => {
   const request = requestWith("sip:bob@203.0.113.5", "<sip:x.example.net;lr>");
   addRecordRoute(request, UDP, UDP, ";id=7");

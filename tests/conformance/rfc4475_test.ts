@@ -269,7 +269,7 @@ const CASES: readonly TortureCase[] = [
     section: "3.3.7",
     name: "regaut01",
     demand: "A registrar that wants authentication ignores the unknown scheme, and challenges with 401.",
-    residential: true,
+    residential: "closed",
     datagram: { kind: "answered", status: 401 },
   },
   {

@@ -12,8 +12,8 @@ import { ProxyBench } from "../support/proxy_bench.ts";
 export interface WireBenchOptions {
   /** {@linkcode relayingScript} if absent. */
   readonly script?: RoutingScript;
-  /** The default script takes the place of `script`, and wants a password. */
-  readonly residential?: boolean;
+  /** The default script takes the place of `script`; `closed` wants passwords. */
+  readonly residential?: "open" | "closed" | undefined;
 }
 
 /** Where every name of the DNS leads. */
@@ -72,9 +72,9 @@ export class WireBench extends ProxyBench {
   readonly counters = newTransportCounters();
   readonly #context: TransportContext;
 
-  constructor({ script = relayingScript, residential = false }: WireBenchOptions = {}) {
+  constructor({ script = relayingScript, residential }: WireBenchOptions = {}) {
     super({
-      ...residential ? { settings: { authenticate: true } } : { script },
+      ...residential === undefined ? { script } : { settings: { authenticate: residential === "closed" } },
       mediaproxy: { disabled: true },
       dns: Object.fromEntries(NAMES.map((name) => [name, [RESOLVED]])),
       listenPoints: (["udp", "tcp"] as const).flatMap((transport) =>
