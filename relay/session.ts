@@ -173,11 +173,13 @@ export class Session {
     const interfaces = kept.size > 0 ? this.#interfaces : this.#chooseInterfaces();
     let streams: Stream[];
     try {
-      streams = offers.map((offer, index) => {
-        const stream = old[index] ?? new Stream(this.#env, exchange.offerer, offer, interfaces, nowMs);
+      streams = [];
+      for (const [index, offer] of offers.entries()) {
+        const bundledWith = streams[bundledIndex(offers, index)];
+        const stream = old[index] ?? new Stream(this.#env, exchange.offerer, offer, interfaces, nowMs, bundledWith);
         if (old[index] === undefined) created.push(stream);
-        return stream;
-      });
+        streams.push(stream);
+      }
     } catch (error) {
       for (const stream of created) stream.close("closed", nowMs);
       throw error;
@@ -252,6 +254,8 @@ export class Session {
         );
         stream.close(disabled ? "closed" : "rejected", nowMs);
       } else {
+        const bundledWith = exchange.streams[bundledIndex(answers, index)];
+        if (bundledWith?.alive) stream.bundleWith(bundledWith, nowMs);
         const change = stream.update(party, answer, nowMs);
         this.#log.info(() => `${change} stream: ${stream}`);
       }
@@ -338,4 +342,17 @@ function signalledBy({ media, signalingIp }: Update): Signalled[] {
 
 function otherParty(party: Party): Party {
   return party === "caller" ? "callee" : "caller";
+}
+
+/**
+ * The index of the first stream whose m= line has the same address and port; -1 if there is none. Fax is left out, as
+ * nobody can tell its packets from others.
+ */
+function bundledIndex(streams: readonly Signalled[], index: number): number {
+  const { address, port, type } = streams[index]!.media;
+  if (port === 0 || type === "image") return -1;
+  const first = streams.findIndex(({ media }) =>
+    media.address === address && media.port === port && media.type !== "image"
+  );
+  return first === index ? -1 : first;
 }

@@ -19,7 +19,6 @@
  */
 import { bracketed, type MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
-import { isSameFamily } from "./interfaces.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import type { Leg } from "./leg.ts";
 import { type SilenceNews, SilenceWatch } from "./silence_watch.ts";
@@ -79,7 +78,9 @@ export class Stream implements TransportUser {
   readonly callee = new PartyState();
   readonly #env: StreamEnvironment;
   /** `undefined` if the stream was offered disabled (port 0), so that it needs no ports. */
-  readonly #transport: Transport | undefined;
+  #transport: Transport | undefined;
+  /** The transport that the stream was made with; what it counts, only this stream reports. */
+  readonly #own: Transport | undefined;
   /** `undefined` for a stream in which silence is no news. */
   readonly silence: SilenceWatch | undefined;
   status: StreamStatus = "active";
@@ -93,19 +94,28 @@ export class Stream implements TransportUser {
   #heldSinceMs = Infinity;
   #heldWhileUp = false;
 
-  /** @throws PortsExhaustedError, having taken no ports. */
-  constructor(env: StreamEnvironment, offerer: Party, offer: Signalled, interfaces: PartyInterfaces, nowMs: number) {
+  /** Shares the ports of `bundledWith`, if given. @throws PortsExhaustedError, having taken no ports. */
+  constructor(
+    env: StreamEnvironment,
+    offerer: Party,
+    offer: Signalled,
+    interfaces: PartyInterfaces,
+    nowMs: number,
+    bundledWith?: Stream,
+  ) {
     this.type = offer.media.type;
     this.createdAtMs = nowMs;
     this.#env = env;
     this.#signalledAtMs = nowMs;
     const anyIsMedia = this.type === "image"; // UDPTL has no header to know it by (ITU-T T.38 §9)
-    this.#transport = offer.media.port === 0
+    this.#own = offer.media.port === 0 || bundledWith !== undefined
       ? undefined
       : new Transport(this, interfaces, env.learning, anyIsMedia, nowMs);
-    this.silence = this.#transport === undefined || this.type !== "audio"
+    this.#transport = this.#own;
+    this.silence = this.#own === undefined || this.type !== "audio"
       ? undefined
-      : new SilenceWatch(this.#transport.side("caller"), this.#transport.side("callee"));
+      : new SilenceWatch(this.#own.side("caller"), this.#own.side("callee"));
+    if (bundledWith !== undefined) this.bundleWith(bundledWith, nowMs);
     this.update(offerer, offer, nowMs);
   }
 
@@ -121,11 +131,24 @@ export class Stream implements TransportUser {
     return this.#heldSinceMs !== Infinity;
   }
 
-  /** A party's RTP and RTCP legs; none for a stream that was offered disabled. */
+  /** A party's RTP and RTCP legs, as far as no other stream has them: for the statistics. */
   legs(party: Party): readonly Leg[] {
-    if (this.#transport === undefined) return [];
-    const { rtp, rtcp } = this.#transport.side(party);
+    if (this.#own === undefined) return [];
+    const { rtp, rtcp } = this.#own.side(party);
     return [rtp, rtcp];
+  }
+
+  /**
+   * From now on the stream's packets share the ports of `other`, if that has any: their m= lines have the same address and
+   * port (RFC 9143 §9).
+   */
+  bundleWith(other: Stream, nowMs: number): void {
+    const shared = other.#transport;
+    if (shared === undefined || shared === this.#transport) return;
+    this.#transport?.leave(this, nowMs);
+    this.#transport = shared;
+    shared.join(this);
+    this.firstMediaAtMs = Math.min(this.firstMediaAtMs, Math.max(other.firstMediaAtMs, this.createdAtMs));
   }
 
   /** The RTP port to which `party` sends; 0 if there is none, or no more. */
@@ -144,6 +167,11 @@ export class Stream implements TransportUser {
     return `${bracketed(this.#transport.interfaces[party].address)}:${this.#transport.port(party)}`;
   }
 
+  /** Where the party's RTP comes from, as `address:port`, or `Unknown`. */
+  remote(party: Party): string {
+    return this.#transport?.side(party).rtp.remote ?? "Unknown";
+  }
+
   /**
    * Whether an offer of `party` means this stream: same type, and the address and port that the party had, or one of
    * them zeroed to hold (RFC 3264 §8.4) or disable it (§8.2).
@@ -152,6 +180,8 @@ export class Stream implements TransportUser {
     const { sdp } = this[party];
     if (!this.alive || type !== this.type || sdp === undefined) return false;
     if (this.#transport === undefined) return port === 0; // it has no ports to keep when it wants some
+    const bundled = this.#transport.signalled(party); // an answer may have bundled it, to be repeated in this offer
+    if (address === bundled?.address && port === bundled.port) return true;
     if (address === sdp.address) return port === sdp.port || port === 0;
     return port === sdp.port && (address === "0.0.0.0" || sdp.address === "0.0.0.0");
   }
@@ -174,12 +204,8 @@ export class Stream implements TransportUser {
     state.sdp = media;
     const known = before !== undefined && before.address !== "0.0.0.0";
     const moved = known && (before.address !== media.address || before.port !== media.port);
-    const local = this.#transport?.interfaces[party].address ?? "";
-    const routable = isSameFamily(local, media.address) && this.#env.isRoutable(media.address);
-    this.legs(party).forEach((leg, component) => {
-      if (moved) leg.relearn(nowMs);
-      leg.setSignalled(media.address, media.port + component, routable, signalingAddress);
-    });
+    const { address, port } = media;
+    this.#transport?.place(this, party, address, port, this.#env.isRoutable(address), signalingAddress, nowMs);
     return before === undefined ? "accepted" : moved ? "updating" : "retained";
   }
 
@@ -250,9 +276,11 @@ export class Stream implements TransportUser {
   toString(): string {
     const [caller, callee] = (["caller", "callee"] as const).map((party) => {
       const { sdp, onHold, ice } = this[party];
-      const [rtp, rtcp] = this.legs(party).map((leg) => leg.remote);
+      const side = this.#transport?.side(party);
       const signalled = sdp === undefined ? "Unknown" : `${sdp.address}:${sdp.port}`;
-      return `${signalled}${onHold ? " ON HOLD" : ""}${ice ? " (ICE)" : ""} (RTP: ${rtp}, RTCP: ${rtcp})`;
+      return `${signalled}${onHold ? " ON HOLD" : ""}${ice ? " (ICE)" : ""} (RTP: ${
+        side?.rtp.remote ?? "Unknown"
+      }, RTCP: ${side?.rtcp.remote ?? "Unknown"})`;
     });
     return `(${this.type}) ${caller} <-> ${this.leasedPort("caller")} <-> ${this.leasedPort("callee")} <-> ${callee}`;
   }

@@ -3,7 +3,7 @@
  * m= lines have the same address and port share one (RFC 9143); it lives as long as one of them uses it.
  * @module
  */
-import type { MediaInterface } from "./interfaces.ts";
+import { isSameFamily, type MediaInterface } from "./interfaces.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair } from "./port_pool.ts";
@@ -32,6 +32,11 @@ export class Transport implements LegOwner {
   readonly interfaces: PartyInterfaces;
   readonly #sides: Readonly<Record<Party, Side>>;
   readonly #users: TransportUser[];
+  /** What the parties' SDP says of it; `undefined` before the first. */
+  readonly #signalled: Record<Party, { readonly address: string; readonly port: number } | undefined> = {
+    caller: undefined,
+    callee: undefined,
+  };
 
   /** @throws PortsExhaustedError, having taken no ports. */
   constructor(
@@ -87,9 +92,34 @@ export class Transport implements LegOwner {
     return this.#sides[party].rtp.lastMediaAtMs;
   }
 
-  /** Whether it is for `user` to say where the parties are. */
-  isLedBy(user: TransportUser): boolean {
-    return this.#users[0] === user;
+  /** The party's address and port in its latest SDP, for all users. */
+  signalled(party: Party): { readonly address: string; readonly port: number } | undefined {
+    return this.#signalled[party];
+  }
+
+  /**
+   * The party's SDP says that it is at `address`, where packets may go at once if it is `routable`. Only the word of the
+   * user that has been there longest counts: the others say the same, or have not moved in yet.
+   */
+  place(
+    user: TransportUser,
+    party: Party,
+    address: string,
+    port: number,
+    routable: boolean,
+    signalingAddress: string,
+    nowMs: number,
+  ): void {
+    if (this.#users[0] !== user) return;
+    const before = this.#signalled[party];
+    const moved = before !== undefined && before.address !== "0.0.0.0" &&
+      (before.address !== address || before.port !== port);
+    this.#signalled[party] = { address, port };
+    const reachable = routable && isSameFamily(this.interfaces[party].address, address);
+    const { rtp, rtcp } = this.#sides[party];
+    for (const leg of [rtp, rtcp]) if (moved) leg.relearn(nowMs);
+    rtp.setSignalled(address, port, reachable, signalingAddress);
+    rtcp.setSignalled(address, port + 1, reachable, signalingAddress);
   }
 
   join(user: TransportUser): void {
