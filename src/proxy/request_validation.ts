@@ -27,7 +27,7 @@ function refuseScheme(request: SipRequest): SipResponse | undefined {
 function refuseHops(request: SipRequest): SipResponse | undefined {
   // Without the header any number of hops is left (RFC 3261 §16.3 step 3). OPTIONS may be answered by us: the traceroute
   // that §11 wants.
-  return request.header("max-forwards") === "0" ? createResponse(request, 483) : undefined;
+  return /^0+$/.test(request.header("max-forwards") ?? "") ? createResponse(request, 483) : undefined;
 }
 
 function refuseExtensions(request: SipRequest): SipResponse | undefined {

@@ -28,6 +28,8 @@ Deno.test("refuse() answers 483 when no hop is left (§16.3 step 3)", () => {
   const last = request();
   last.setHeader("max-forwards", "0");
   assertEquals(refuse(last)?.status, 483);
+  last.setHeader("max-forwards", "000");
+  assertEquals(refuse(last)?.status, 483);
   last.setHeader("max-forwards", "1");
   assertEquals(refuse(last), undefined);
 });

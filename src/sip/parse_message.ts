@@ -23,15 +23,14 @@ const MAX_HEADERS = 512;
 
 const REQUEST_LINE = /^([!%'*+\-.0-9A-Z_`a-z~]+) ([!#-;=?-~\x80-\xff]+) SIP\/(\d+)\.(\d+)$/i;
 const STATUS_LINE = /^SIP\/2\.0 (\d{3})(?: ([^\r\n]*))?$/i;
-/**
- * CR and LF only as a pair, no other control characters but those that a backslash escapes (RFC 3261 §25.1, quoted-pair):
- * what one server reads as a line's end, the next must too.
- */
+/** CR and LF only as a pair, no other control characters: what one server reads as a line's end, the next must too. */
 // deno-lint-ignore no-control-regex -- control characters are what it is about
 const STRAY_CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
 /** Those that every message has, once (RFC 3261 §8.1.1, §20). */
 const NEEDED = ["via", "from", "to", "call-id", "cseq"];
 const SINGLE = new Set(["from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires"]);
+/** Those that have display names. Nobody writes these into a log or to a terminal. */
+const NAMED = new Set(["from", "to", "contact", "reply-to", "p-asserted-identity", "p-preferred-identity"]);
 const NUMBERS: Readonly<Record<string, number>> = { "max-forwards": 255, "content-length": 2 ** 31 };
 
 /**
@@ -51,13 +50,18 @@ export function parseMessage(octets: string): SipMessage {
   const fields = lineEnd < 0 ? [] : parseFields(head, lineEnd + 2, faults);
   const message = parseStartLine(startLine, fields, faults);
   if (headEnd < 0) faults.push(new SipSyntaxError("Cannot parse the message: no empty line ends its head"));
-  if (STRAY_CONTROL.test(head) && STRAY_CONTROL.test(head.replace(/\\[^\r\n]/g, ""))) {
+  if (STRAY_CONTROL.test(head) && (STRAY_CONTROL.test(startLine) || fields.some(hasStrayControl))) {
     faults.push(new SipSyntaxError("Cannot parse the message: control characters in its head"));
   }
   check(message, faults);
   attachBody(message, headEnd < 0 ? "" : octets.slice(headEnd + 4), faults);
   if (faults.length > 0) throw verdict(message, faults[0]!);
   return message;
+}
+
+/** Display names may hold control characters that a backslash escapes (RFC 3261 §25.1, quoted-pair). */
+function hasStrayControl({ name, text }: HeaderField): boolean {
+  return STRAY_CONTROL.test(NAMED.has(name) ? text.replace(/\\[^\r\n]/g, "") : text);
 }
 
 function parseFields(head: string, start: number, faults: SipSyntaxError[]): HeaderField[] {

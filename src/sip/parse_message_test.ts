@@ -100,8 +100,9 @@ for (
     ],
     ["a header without a name", (text: string) => text.replace("X-Unknown", ""), 400],
     ["a control character", (text: string) => text.replace("kept", "\0"), 400],
-    ["a control character after an escaped backslash", (text: string) => text.replace("kept", '"\\\\\0"'), 400],
-    ["an escaped line feed", (text: string) => text.replace("kept", '"\\\n"'), 400],
+    ["a control character after an escaped backslash", (text: string) => text.replace("From:", 'From: "\\\\\0"'), 400],
+    ["an escaped control character that would get into logs", (text: string) => text.replace("1@", "\\\x1b1@"), 400],
+    ["an escaped line feed", (text: string) => text.replace("From:", 'From: "\\\n"'), 400],
     ["a Via of nothing (RFC 4475 §3.1.2.1)", (text: string) => text.replace("z9hG4bK1", "z9hG4bK1,"), 400],
     ["a Via of parameters (RFC 4475 §3.1.2.1)", (text: string) => text.replace("z9hG4bK1", "z9hG4bK1,;a"), 400],
     ["a CSeq beyond 32 bits (§3.1.2.4)", (text: string) => text.replace("CSeq: 1", "CSeq: 4294967296"), 400],
@@ -112,7 +113,7 @@ for (
   Deno.test(`parseMessage() refuses ${what} so that it can be answered ${status}`, () => {
     const error = assertThrows(() => parseMessage(change(PLAIN)), BadRequestError) as BadRequestError;
     assertEquals(error.statusHint, status);
-    assertEquals(createResponse(error.request, error.statusHint).header("call-id"), "1@192.0.2.1");
+    assert(createResponse(error.request, error.statusHint).header("call-id")!.endsWith("1@192.0.2.1"));
   });
 }
 
