@@ -25,7 +25,11 @@ export function mergedSummary(answers: readonly string[], own: OwnSummary): stri
 
 /** The workers' lists of sessions as one, with `others` at its end. */
 export function mergedSessions(answers: readonly string[], others: readonly SessionStatistics[]): string {
-  // The lists have megabytes: they are joined as they are, without being parsed.
-  const lists = [...answers, JSON.stringify(others)].map((text) => text.slice(1, -1)).filter((text) => text !== "");
-  return `[${lists.join(",")}]`;
+  return mergedLists([...answers, JSON.stringify(others)]);
+}
+
+/** Lists in JSON as one. */
+export function mergedLists(answers: readonly string[]): string {
+  // They may have megabytes: they are joined as they are, without being parsed.
+  return `[${answers.map((text) => text.slice(1, -1)).filter((text) => text !== "").join(",")}]`;
 }

@@ -15,20 +15,26 @@
  * 3. `io/media_socket.ts` sends it from the other party's port to the other party.
  * @module
  */
-import { decodeRemove, decodeUpdate, type Remove, type Update } from "../src/control/commands.ts";
+import { decodeExplain, decodeRemove, decodeUpdate, type Remove, type Update } from "../src/control/commands.ts";
 import { ControlSyntaxError } from "../src/control/errors.ts";
+import type { Explanation } from "../src/control/explanation.ts";
 import { serializePorts } from "../src/control/relay_reply.ts";
 import type { Headers } from "../src/control/headers.ts";
 import type { LearningMode } from "../src/control/learning_mode.ts";
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";
+import { explainSession } from "./explanation.ts";
 import type { Interfaces } from "./interfaces.ts";
 import { PortsExhaustedError } from "./port_pool.ts";
+import { RecentSessions } from "./recent_sessions.ts";
 import { Session } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
 import type { StreamTimeouts } from "./stream.ts";
 import type { RelayAnswer, SessionRecord } from "./worker_messages.ts";
+
+/** Part of a Call-ID may fit many calls. */
+const MAX_EXPLAINED = 8;
 
 export interface RelayOptions {
   readonly version: string;
@@ -58,6 +64,7 @@ export class Relay {
   /** By Call-ID, then by the caller's tag. */
   readonly #sessions = new Map<string, Map<string, Session>>();
   #sessionCount = 0;
+  readonly #recent = new RecentSessions();
   #draining = false;
   /** Bytes relayed for sessions that have ended, and the sample before, for bps_relayed. */
   #endedBytes = 0;
@@ -93,6 +100,8 @@ export class Relay {
           return { text: JSON.stringify(this.summary()) };
         case "sessions":
           return { text: JSON.stringify(this.statistics(dispatcher)) };
+        case "explain":
+          return { text: JSON.stringify(this.explain(decodeExplain(headers))) };
         default:
           throw new ControlSyntaxError(`Cannot execute ${quoted(command)}: there is no such command`);
       }
@@ -180,6 +189,7 @@ export class Relay {
   #end(session: Session): SessionStatistics {
     const nowMs = this.#clock.nowMs();
     session.close(nowMs);
+    this.#recent.add(session, nowMs);
     const sameCallId = this.#sessions.get(session.callId);
     if (sameCallId?.delete(session.fromTag)) this.#sessionCount--;
     if (sameCallId?.size === 0) this.#sessions.delete(session.callId);
@@ -250,6 +260,24 @@ export class Relay {
     return records;
   }
 
+  /**
+   * What is known of the calls with this Call-ID, or else of those whose Call-ID begins so; of calls that have ended
+   * lately too.
+   */
+  explain(callId: string): Explanation[] {
+    const exact = this.#explanations((known) => known === callId);
+    return exact.length > 0 ? exact : this.#explanations((known) => known.startsWith(callId)).slice(0, MAX_EXPLAINED);
+  }
+
+  #explanations(matches: (callId: string) => boolean): Explanation[] {
+    const up = [...this.#all()].filter(({ callId }) => matches(callId))
+      .map((session) => ({ session, endedAtMs: Infinity }));
+    const { isRoutable } = this.#options;
+    const context = { relay: this.#interfaces.first.address, isRoutable, nowMs: this.#clock.nowMs() };
+    return [...up, ...this.#recent.find(matches)]
+      .map(({ session, endedAtMs }) => explainSession(session, { ...context, endedAtMs }));
+  }
+
   summary(): RelaySummary {
     const nowMs = this.#clock.nowMs();
     const stream_count: Record<string, number> = {};
@@ -268,7 +296,7 @@ export class Relay {
       bps_relayed: this.#bpsRelayed,
       port_range: this.#options.portRange,
       problem_count,
-      capabilities: ["branches"],
+      capabilities: ["branches", "explain"],
     };
   }
 

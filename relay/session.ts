@@ -49,6 +49,7 @@ interface Exchange {
 }
 
 export class Session {
+  readonly createdAtMs: number;
   readonly callId: string;
   readonly fromTag: string;
   readonly fromUri: string;
@@ -90,7 +91,7 @@ export class Session {
     this.toUri = update.toUri;
     this.username = update.signalingIp?.username;
     this.dialogId = update.dialogId;
-    this.#updatedAtMs = nowMs;
+    this.createdAtMs = this.#updatedAtMs = nowMs;
     this.#interfaces = { caller: env.interfaces.first, callee: env.interfaces.first };
   }
 
@@ -293,8 +294,13 @@ export class Session {
     return [...this.#ended, ...this.#established];
   }
 
+  /** As `answeredStreams`, and those of an offer that has no answer. */
+  get streams(): readonly Stream[] {
+    return [...this.answeredStreams, ...this.#pending()];
+  }
+
   get liveStreams(): readonly Stream[] {
-    return [...this.#established, ...this.#pending()].filter((stream) => stream.alive);
+    return this.streams.filter((stream) => stream.alive);
   }
 
   /** Looks whether the parties are heard; before a callee has answered, nobody has to speak. */

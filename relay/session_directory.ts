@@ -4,7 +4,8 @@
  *
  * A command's life:
  * 1. `io/dispatchers.ts` reads it from a dispatcher and calls `handle`.
- * 2. All sessions of one Call-ID are on one worker. `summary` and `sessions` ask every worker, and merge what they say.
+ * 2. All sessions of one Call-ID are on one worker. `summary`, `sessions` and `explain`, which takes parts of
+ *    a Call-ID and knows calls that have ended, ask every worker, and merge what they say.
  * 3. `relay.ts` in the worker executes it. A worker that has no ports left for a new call makes way for the next one.
  * 4. The answer comes back in whatever order: `dispatcher_link.ts` knows its sequence number.
  *
@@ -23,7 +24,7 @@ import type { Clock } from "../src/env/clock.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../src/env/log.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type KnownCall, KnownCalls } from "./known_calls.ts";
-import { mergedSessions, mergedSummary } from "./merged_answers.ts";
+import { mergedLists, mergedSessions, mergedSummary } from "./merged_answers.ts";
 import type { SocketCounters } from "./port_pool.ts";
 import type { FromWorker, RelayAnswer, ToWorker } from "./worker_messages.ts";
 
@@ -156,8 +157,9 @@ export class SessionDirectory {
   /** Executes a command of `dispatcher` (its configured `host:port`). `answer` is called once, now or later. */
   handle(dispatcher: string, command: string, headers: Headers, answer: (text: string) => void): void {
     const request = { dispatcher, command, headers: linesOf(headers), isNew: false, tried: new Set<Slot>(), answer };
-    if (command === "summary" || command === "sessions") return this.#askAll({ ...request, call: undefined });
     const callId = headers.get("call_id");
+    const isForAll = command === "summary" || command === "sessions" || (command === "explain" && callId !== undefined);
+    if (isForAll) return this.#askAll({ ...request, call: undefined });
     const known = callId === undefined ? undefined : this.#calls.get(callId);
     const isNew = command === "update" && callId !== undefined &&
       known?.find(headers.get("from_tag"), headers.get("to_tag")) === undefined;
@@ -243,6 +245,7 @@ export class SessionDirectory {
   #merged({ command, dispatcher }: Request, texts: ReadonlyMap<Slot, string>): string {
     const silent = this.#slots.filter((slot) => !texts.has(slot));
     for (const { number } of silent) this.#log.error(`${command}: a worker does not answer`, { worker: number });
+    if (command === "explain") return mergedLists([...texts.values()]);
     if (command === "sessions") {
       // A dispatcher takes sessions that are not in the list for ended: those of a silent worker must stand in it.
       const known = silent.flatMap((slot) => this.#calls.lastKnown(slot, this.#clock.wallMs()));

@@ -101,9 +101,20 @@ Deno.test("SessionDirectory.handle() merges the summaries and sessions of all wo
   }
   const { session_count, stream_count, uptime, port_range, status, capabilities } = summary(bench);
   assertEquals([session_count, stream_count, uptime, status], [4, { audio: 4, video: 4 }, 7, "active"]);
-  assertEquals([port_range, capabilities], ["10000:30000", ["branches"]]);
+  assertEquals([port_range, capabilities], ["10000:30000", ["branches", "explain"]]);
   assertEquals(sessions(bench).map(({ call_id }) => call_id).toSorted(), ["a", "b", "c", "d"]);
   assertEquals(sessions(new DirectoryBench()), []);
+});
+
+Deno.test("SessionDirectory.handle() asks all workers to explain a call: it may have ended, or be part of a Call-ID", () => {
+  const bench = new DirectoryBench({ workers: 3 });
+  for (const callId of ["c1", "c2", "d"]) offer(bench, callId);
+  bench.answer("remove", removeHeaders("c2"));
+  const explained = (callId: string) =>
+    (JSON.parse(bench.answer("explain", new Map([["call_id", callId]]))) as SessionStatistics[])
+      .map(({ call_id }) => call_id).toSorted();
+  assertEquals([explained("c2"), explained("c"), explained("x")], [["c2"], ["c1", "c2"], []]);
+  assertEquals(bench.answer("explain"), "error");
 });
 
 Deno.test("SessionDirectory.handleTimeout() answers without a worker that is silent, whose sessions are listed as last known", () => {

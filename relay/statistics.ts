@@ -30,11 +30,12 @@ export function sessionStatistics(
     username: session.username ?? null,
     streams: session.answeredStreams.map((stream) => streamStatistics(stream, startedAtMs, nowMs)),
     dialog_id: session.dialogId ?? null,
-    problems: session.answeredStreams.flatMap((stream, index) => problems(stream, index, startedAtMs)),
+    problems: session.answeredStreams.flatMap((stream, index) => mediaProblems(stream, index, startedAtMs)),
   };
 }
 
-function problems(stream: Stream, index: number, sessionAtMs: number): MediaProblem[] {
+/** Times count from `sessionAtMs`. */
+export function mediaProblems(stream: Stream, index: number, sessionAtMs: number): MediaProblem[] {
   return (stream.silence?.problems ?? []).map(({ kind, causes, startedAtMs, endedAtMs }) => ({
     stream: index,
     kind,
@@ -67,7 +68,7 @@ function streamStatistics(stream: Stream, sessionAtMs: number, nowMs: number): S
     callee_local: stream.local("callee"),
     caller_remote: stream.remote("caller"),
     callee_remote: stream.remote("callee"),
-    dropped: dropped([...caller, ...callee]),
+    dropped: dropCounts([...caller, ...callee]),
     caller_quality: quality(stream, "caller"),
     callee_quality: quality(stream, "callee"),
   };
@@ -79,7 +80,8 @@ function quality(stream: Stream, party: Party): MediaQuality | null {
   return mediaQuality(leg.reception, other.reception, stream.type === "audio");
 }
 
-function dropped(legs: readonly Leg[]): Record<string, number> {
+/** Packets that were not forwarded, by reason. */
+export function dropCounts(legs: readonly Leg[]): Record<string, number> {
   return {
     not_media: sum(legs, (leg) => leg.notMedia),
     wrong_source: sum(legs, (leg) => leg.wrongSource),

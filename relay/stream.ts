@@ -17,6 +17,7 @@
  * RTCP neither keeps a stream alive nor ends it.
  * @module
  */
+import type { LearningMode } from "../src/control/learning_mode.ts";
 import { bracketed, type MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
@@ -65,6 +66,10 @@ export interface Deadline {
 class PartyState {
   /** `undefined` before the party's first SDP. */
   sdp: { readonly address: string; readonly port: number } | undefined = undefined;
+  /** Where its SIP messages come from; "" if unknown. */
+  signalingAddress = "";
+  /** How its RTP address was learnt last; `undefined` before. */
+  learntHow: LearntHow | undefined = undefined;
   onHold = false;
   ice = false;
   /** Whether the party's latest SDP has port 0. */
@@ -81,7 +86,7 @@ export class Stream implements TransportUser {
   #transport: Transport | undefined;
   /** The transport that the stream was made with; what it counts, only this stream reports. */
   readonly #own: Transport | undefined;
-  /** `undefined` for a stream in which silence is no news. */
+  /** Whether the parties are heard on `#own`. */
   readonly silence: SilenceWatch | undefined;
   status: StreamStatus = "active";
   /** When an answer made the stream part of the call, and when it ended. */
@@ -112,9 +117,7 @@ export class Stream implements TransportUser {
       ? undefined
       : new Transport(this, interfaces, env.learning, anyIsMedia, nowMs);
     this.#transport = this.#own;
-    this.silence = this.#own === undefined || this.type !== "audio"
-      ? undefined
-      : new SilenceWatch(this.#own.side("caller"), this.#own.side("callee"));
+    this.silence = this.#own && new SilenceWatch(this.#own.side("caller"), this.#own.side("callee"));
     if (bundledWith !== undefined) this.bundleWith(bundledWith, nowMs);
     this.update(offerer, offer, nowMs);
   }
@@ -125,6 +128,10 @@ export class Stream implements TransportUser {
 
   get answered(): boolean {
     return this.answeredAtMs !== Infinity;
+  }
+
+  get learningMode(): LearningMode {
+    return this.#env.learning.mode;
   }
 
   get onHold(): boolean {
@@ -146,9 +153,20 @@ export class Stream implements TransportUser {
     const shared = other.#transport;
     if (shared === undefined || shared === this.#transport) return;
     this.#transport?.leave(this, nowMs);
+    this.silence?.close(nowMs);
     this.#transport = shared;
     shared.join(this);
     this.firstMediaAtMs = Math.min(this.firstMediaAtMs, Math.max(other.firstMediaAtMs, this.createdAtMs));
+  }
+
+  /** A party's legs, shared or not; `undefined` for a stream without ports. */
+  side(party: Party): { readonly rtp: Leg; readonly rtcp: Leg } | undefined {
+    return this.#transport?.side(party);
+  }
+
+  /** Whether the stream shares the ports of another one. */
+  get bundled(): boolean {
+    return this.#transport !== this.#own;
   }
 
   /** The RTP port to which `party` sends; 0 if there is none, or no more. */
@@ -165,6 +183,12 @@ export class Stream implements TransportUser {
   local(party: Party): string {
     if (this.#transport === undefined) return "Unknown";
     return `${bracketed(this.#transport.interfaces[party].address)}:${this.#transport.port(party)}`;
+  }
+
+  /** As `local`, with the address that parties are told. */
+  told(party: Party): string {
+    if (this.#transport === undefined) return "Unknown";
+    return `${bracketed(this.#transport.interfaces[party].advertised)}:${this.#transport.port(party)}`;
   }
 
   /** Where the party's RTP comes from, as `address:port`, or `Unknown`. */
@@ -191,6 +215,7 @@ export class Stream implements TransportUser {
     const state = this[party];
     const before = state.sdp;
     this.#signalledAtMs = nowMs;
+    state.signalingAddress = signalingAddress;
     state.disabled = media.port === 0;
     if (state.disabled) {
       state.sdp ??= media;
@@ -225,6 +250,7 @@ export class Stream implements TransportUser {
 
   learnt(party: Party, leg: Leg, how: LearntHow, nowMs: number): void {
     this.firstMediaAtMs = Math.min(this.firstMediaAtMs, nowMs);
+    if (leg.component === "rtp") this[party].learntHow = how;
     this.#env.learnt(this, party, leg, how);
   }
 
@@ -257,8 +283,9 @@ export class Stream implements TransportUser {
   /** Looks whether both parties of a call that was answered at `callAtMs` are heard; returns what is new. */
   watch(callAtMs: number, nowMs: number): SilenceNews[] {
     const { oneWayAfterMs } = this.#env.timeouts;
-    if (this.silence === undefined || oneWayAfterMs === 0 || !this.alive || !this.answered) return [];
-    const sinceMs = this.onHold ? Infinity : Math.max(callAtMs, this.#signalledAtMs);
+    if (this.silence === undefined || this.bundled || !this.alive) return [];
+    const mustSend = this.answered && !this.onHold && this.type === "audio" && oneWayAfterMs > 0;
+    const sinceMs = mustSend ? Math.max(callAtMs, this.#signalledAtMs) : Infinity;
     return this.silence.check(sinceMs, oneWayAfterMs, nowMs);
   }
 

@@ -4,6 +4,7 @@
  * ```sh
  * deno task ctl summary
  * deno task ctl sessions --json
+ * deno task ctl explain 3c26700ce4a4
  * deno task ctl phones
  * ```
  * @module
@@ -11,6 +12,7 @@
 import { type Config, MANAGEMENT_PORT, parseHostPort, type Paths, resolveIn, UsageError } from "../config/mod.ts";
 import { ask, type ManagementAddress } from "../ctl/io/ask.ts";
 import { askProxy } from "../ctl/io/ask_proxy.ts";
+import { explainPage } from "../ctl/explain_page.ts";
 import { sessionsPage, summaryPage } from "../ctl/pages.ts";
 import { callsPage, phonesPage } from "../ctl/proxy_pages.ts";
 import { runProgram, say, StartError } from "../io/program.ts";
@@ -20,6 +22,8 @@ interface Command {
   readonly of: "dispatcher" | "proxy";
   /** By its name there. */
   readonly method: string;
+  /** What has to be said besides. */
+  readonly argument?: string;
   /** What people see of the answer. */
   page(answer: string): string;
 }
@@ -27,6 +31,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   summary: { of: "dispatcher", method: "summary", page: summaryPage },
   sessions: { of: "dispatcher", method: "sessions", page: sessionsPage },
+  explain: { of: "dispatcher", method: "explain", argument: "CALL-ID", page: explainPage },
   version: { of: "dispatcher", method: "version", page: (answer) => answer },
   phones: { of: "proxy", method: "ul_dump", page: phonesPage },
   calls: { of: "proxy", method: "dlg_list", page: (answer) => callsPage(answer, Date.now() / 1000) },
@@ -41,9 +46,10 @@ interface AddressFlags {
 if (import.meta.main) {
   await runProgram({
     name: "ctl",
-    summary: "Asks a dispatcher: summary (the relays), sessions (the calls' media), version. " +
+    summary: "Asks a dispatcher: summary (the relays), sessions (the calls' media), explain CALL-ID (why there " +
+      "is no sound; the beginning of the Call-ID will do), version. " +
       "Asks a proxy: phones (who is registered), calls.",
-    positionals: "COMMAND",
+    positionals: "COMMAND [CALL-ID]",
     extra: {
       json: { kind: "boolean", help: "print the answer as it is" },
       address: {
@@ -58,16 +64,19 @@ if (import.meta.main) {
       },
     },
   }, async ({ flags, paths, config }) => {
-    const [command, ...others] = flags.positionals;
+    const [command, ...args] = flags.positionals;
     const known = COMMANDS[command ?? ""];
-    if (known === undefined || others.length > 0) {
+    if (known === undefined) {
+      throw new UsageError(`Unknown command ${command ?? "(none)"}; one of ${Object.keys(COMMANDS).join(", ")}`);
+    }
+    if (args.length !== (known.argument === undefined ? 0 : 1) || args.some((text) => /\s/.test(text))) {
       throw new UsageError(
-        `Unknown command ${flags.positionals.join(" ") || "(none)"}; one of ${Object.keys(COMMANDS).join(", ")}`,
+        `Cannot ask for ${flags.positionals.join(" ")}: it is ${command} ${known.argument ?? "alone"}`,
       );
     }
     const answer = known.of === "proxy"
       ? await askProxy(controlSocket(config, paths), known.method)
-      : await ask(managementAddress(config, paths, flags.extra), known.method);
+      : await ask(managementAddress(config, paths, flags.extra), [known.method, ...args].join(" "));
     return say(flags.extra.json ? answer : known.page(answer));
   });
 }

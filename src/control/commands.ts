@@ -1,4 +1,4 @@
-/** The commands with their headers decoded: `update` and `remove` (PROTOCOL 1). @module */
+/** The commands with their headers decoded: `update` and `remove` (PROTOCOL 1), and our own `explain`. @module */
 import { ControlSyntaxError } from "./errors.ts";
 import { type MediaDescription, parseMediaHeader } from "./media_header.ts";
 import type { Headers } from "./headers.ts";
@@ -80,6 +80,14 @@ export function decodeRemove(headers: Headers): Remove {
     fromTag: needed(headers, "from_tag"),
     toTag: headers.get("to_tag"),
   };
+}
+
+/**
+ * Decodes the headers of `explain`: the Call-ID, or its beginning.
+ * @throws ControlSyntaxError naming the header.
+ */
+export function decodeExplain(headers: Headers): string {
+  return needed(headers, "call_id");
 }
 
 function needed(headers: Headers, name: string): string {

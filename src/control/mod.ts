@@ -8,10 +8,12 @@
  * 3. `commands.ts`: the headers of `update` and `remove`, with `media_header.ts` and `signaling_ip.ts`.
  * 4. `relay_reply.ts`: a relay's lines, and the answer with the ports.
  * 5. `statistics.ts`: the JSON of sessions and relays, with `quality.ts` and `problem.ts`.
+ * 6. `explanation.ts`: what a relay knows of a call, for operators.
  * @module
  */
 export * from "./commands.ts";
 export * from "./errors.ts";
+export * from "./explanation.ts";
 export * from "./headers.ts";
 export * from "./line_framer.ts";
 export * from "./media_header.ts";

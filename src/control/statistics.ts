@@ -95,7 +95,7 @@ export interface RelaySummary {
   /** Addition: answered calls in which a party is not heard now. */
   problem_count?: number;
   /** Addition: what this relay understands beyond the original's commands; `branches`: `remove` ends one of several
-   * callees that answered. */
+   * callees that answered; `explain`: the command of that name (`explanation.ts`). */
   capabilities?: string[];
   /** Addition: new sessions that were refused since the start, by the limit of the configuration. */
   refused?: Record<string, number>;

@@ -226,7 +226,7 @@ export class Dispatcher {
         answeredLate: (from, command, headers, body) => {
           if (command === "summary") introduced(body);
           else if (command === "sessions") reported(body);
-          else this.#answeredLate(from, command, headers, body);
+          else if (command !== "explain") this.#answeredLate(from, command, headers, body);
         },
       },
       this.#clock,

@@ -302,6 +302,18 @@ Deno.test("Dispatcher accounts once for a call that both sides hang up", () => {
   assertEquals(bench.accounted.length, 1);
 });
 
+Deno.test("Dispatcher leaves the call alone when a relay explains it late", () => {
+  const bench = new DispatcherBench();
+  const relay = bench.relay();
+  relay.link.send("explain", new Map([["call_id", "c1"]]), () => {});
+  bench.advance(5000);
+  relay.answer("explain", "[]");
+  assertEquals([relay.orders.at(-1)?.name, relay.owes], ["explain", []]);
+  assertEquals(bench.log.messages("error").map((message) => message.slice(0, 35)), [
+    "the relay did not answer explain wi",
+  ]);
+});
+
 Deno.test("Dispatcher accounts for a remove that is answered late", () => {
   const bench = new DispatcherBench();
   const relay = bench.relay();

@@ -109,3 +109,33 @@ Deno.test("ManagementConnection answers `error` to what it does not know, and st
   assertEquals(bench.seen, ["error\r\n", "error\r\n", "error\r\n", "error\r\n", "9.8.7\r\n"]);
   assertEquals(bench.log.messages("error").length, 4);
 });
+
+Deno.test("ManagementConnection asks the relays that can explain a call, and says what each knows", () => {
+  const bench = new Bench("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4");
+  for (const index of [0, 1, 3]) bench.relays[index]!.link.capabilities = new Set(["branches", "explain"]);
+  bench.type("explain 3c26 \r\nversion\r\n");
+  const [first, second, old, fourth] = bench.relays as [FakeRelay, FakeRelay, FakeRelay, FakeRelay];
+  assertEquals([first.lastOrder?.name, first.lastOrder?.headers], ["explain", new Map([["call_id", "3c26"]])]);
+  assertEquals(old.orders, []);
+  second.answer("explain", '[{"call_id":"3c26a"},{"call_id":"3c26b"}]');
+  first.answer("explain", "[]");
+  assertEquals(bench.seen, []);
+  fourth.link.closed();
+  const relays = [
+    { relay: "192.0.2.1", answer: "unknown" },
+    { relay: "192.0.2.2", answer: "known" },
+    { relay: "192.0.2.3", answer: "it does not know the command" },
+    { relay: "192.0.2.4", answer: "disconnected" },
+  ];
+  const sessions = '[{"call_id":"3c26a"},{"call_id":"3c26b"}]';
+  assertEquals(bench.seen, [
+    `{"call_id":"3c26","relays":${JSON.stringify(relays)},"sessions":${sessions}}\r\n`,
+    "9.8.7\r\n",
+  ]);
+});
+
+Deno.test("ManagementConnection explains nothing without a relay or a Call-ID", () => {
+  const bench = new Bench();
+  bench.type('explain a"b\r\nexplain\r\nexplain  \r\n');
+  assertEquals(bench.seen, ['{"call_id":"a\\"b","relays":[],"sessions":[]}\r\n', "error\r\n", "error\r\n"]);
+});

@@ -20,7 +20,7 @@ import { PendingQueue } from "./pending_queue.ts";
 
 export type RelayState = "active" | "timed out" | "halting" | "closed";
 
-export type RelayCommand = "update" | "remove" | "summary" | "sessions";
+export type RelayCommand = "update" | "remove" | "summary" | "sessions" | "explain";
 
 /** What became of a command: the relay's word, or why there is none. */
 export type RelayResult =
