@@ -68,6 +68,12 @@ export class Interfaces {
       this.#interfaces.some(({ address, advertised }) => hostname === address || hostname === advertised);
   }
 
+  /** Where an address leads if it is one of our media ports: not out and back in, as parties are told. */
+  local(hostname: string, port: number): string {
+    if (!this.isOwn(hostname, port)) return hostname;
+    return this.#interfaces.find(({ advertised }) => advertised === hostname)?.address ?? hostname;
+  }
+
   /** Closes the sockets that no stream has. */
   close(): void {
     for (const { ports } of this.#interfaces) ports.close();

@@ -14,6 +14,7 @@
  * | learnt | mode      | a packet comes from                                            | becomes              |
  * | ------ | --------- | -------------------------------------------------------------- | -------------------- |
  * | any    | any       | the relay itself, and the SDP does not say just that port       | `loop`               |
+ * | any    | any       | elsewhere, and the SDP says a port of the relay                 | `unvouched source`   |
  * | no     | any       | where signalling has just moved the party away from, not `EXACT` | `obsolete source`   |
  * | no     | any       | anywhere, and the RTP flow of before goes on                    | `learnt`             |
  * | no     | open      | anywhere                                                       | `learnt`             |
@@ -71,6 +72,8 @@ export class Learning {
   #rank = 0;
   #sdpHostname = "";
   #sdpPort = 0;
+  /** The SDP's address is one of the relay's own ports: another session's, whose packets come from just there. */
+  #sdpIsOwn = false;
   #signalingHostname = "";
   /** What addresses of the signalling address's network begin with; "" if that is unknown. */
   #nearby = "";
@@ -96,6 +99,7 @@ export class Learning {
   setSignalled(hostname: string, port: number, signalingHostname: string): void {
     this.#sdpHostname = hostname;
     this.#sdpPort = port;
+    this.#sdpIsOwn = this.#rules.isOwn(hostname, port);
     this.#signalingHostname = signalingHostname;
     this.#nearby = networkPrefix(signalingHostname);
     this.#rankAgain();
@@ -122,7 +126,8 @@ export class Learning {
     nowMs: number,
   ): LearntHow | Refusal {
     const rank = this.#rankOf(hostname, port);
-    if (rank < EXACT && this.#rules.isOwn(hostname, port)) return "loop";
+    const loop = this.#loop(rank, hostname, port);
+    if (loop !== undefined) return loop;
     const judgement = this.#rank === 0
       ? this.#judgeFirst(packet, kind, hostname, port, rank, lastMediaAtMs, nowMs)
       : this.#judgeOther(packet, kind, rank, nowMs - lastMediaAtMs);
@@ -175,7 +180,8 @@ export class Learning {
    */
   acceptStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): "accepted" | Refusal {
     const rank = this.#rankOf(hostname, port);
-    if (rank < EXACT && this.#rules.isOwn(hostname, port)) return "loop";
+    const loop = this.#loop(rank, hostname, port);
+    if (loop !== undefined) return loop;
     if (this.#rules.mode === "strict" && rank < VOUCHED_FOR) return "unvouched source";
     if (rank < this.#stunRank) return "wrong source";
     this.#stunRank = rank;
@@ -210,6 +216,16 @@ export class Learning {
     this.#rank = 0;
     this.#stunRank = 0;
     this.#candidates.clear();
+  }
+
+  /**
+   * Sessions of the relay may be chained, but what goes from one to the next keeps to the SDP, and a stranger's packet in a
+   * ring of them would go round for ever.
+   */
+  #loop(rank: number, hostname: string, port: number): Refusal | undefined {
+    if (rank === EXACT) return undefined;
+    if (this.#rules.isOwn(hostname, port)) return "loop";
+    return this.#sdpIsOwn ? "unvouched source" : undefined;
   }
 
   #rankAgain(): void {

@@ -23,6 +23,8 @@ export type DropReason =
   | "not media"
   /** The other party has not sent anything yet, and its SDP address is not publicly routable. */
   | "no destination"
+  /** More packets in a second than a party may send. */
+  | "too fast"
   | Refusal;
 
 /** What became of a datagram. "queued" is a STUN message, which takes a way of its own. */
@@ -96,6 +98,9 @@ export class Leg {
   /** From one of the relay's own ports. */
   loop: number;
   noDestination: number;
+  tooFast: number;
+  /** So many packets more may come until it is set anew, which is once a second; Infinity without limit. */
+  allowance: number;
   rebindings: number;
   /** When media last came from the party; -Infinity before it. */
   lastMediaAtMs: number;
@@ -131,6 +136,8 @@ export class Leg {
     this.undecided = 0;
     this.loop = 0;
     this.noDestination = 0;
+    this.tooFast = 0;
+    this.allowance = Infinity;
     this.rebindings = 0;
     this.lastMediaAtMs = -Infinity;
     this.refused = { hostname: "", port: 0, reason: "wrong source", atMs: -Infinity };
@@ -188,7 +195,7 @@ export class Leg {
   }
 
   #noteRefused(hostname: string, port: number, reason: DropReason, nowMs: number): void {
-    if (reason === "no destination") return; // its source is the party
+    if (reason === "no destination" || reason === "too fast") return; // its source is the party
     this.refused.hostname = hostname;
     this.refused.port = port;
     this.refused.reason = reason;
@@ -220,6 +227,8 @@ export class Leg {
   }
 
   #pass(packet: Uint8Array, kind: PacketKind, nowMs: number): Verdict {
+    if (this.allowance <= 0) return this.#drop("too fast");
+    this.allowance--;
     this.packets++;
     this.bytes += packet.length;
     this.lastMediaAtMs = nowMs;
@@ -270,6 +279,9 @@ export class Leg {
         break;
       case "no destination":
         this.noDestination++;
+        break;
+      case "too fast":
+        this.tooFast++;
         break;
     }
     return reason;

@@ -28,9 +28,9 @@ import { explainSession } from "./explanation.ts";
 import type { Interfaces } from "./interfaces.ts";
 import { PortsExhaustedError } from "./port_pool.ts";
 import { RecentSessions } from "./recent_sessions.ts";
-import { Session } from "./session.ts";
+import { RefusedError, Session } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
-import type { StreamTimeouts } from "./stream.ts";
+import type { StreamLimits, StreamTimeouts } from "./stream.ts";
 import type { RelayAnswer, SessionRecord } from "./worker_messages.ts";
 
 /** Part of a Call-ID may fit many calls. */
@@ -43,6 +43,7 @@ export interface RelayOptions {
   readonly timeouts: StreamTimeouts;
   /** How addresses are learnt in calls whose SIP server does not say. */
   readonly learning: LearningMode;
+  readonly limits: StreamLimits;
   /** Whether a NAT's new mapping is followed without signalling. */
   readonly rebinding: boolean;
   isRoutable(address: string): boolean;
@@ -65,6 +66,7 @@ export class Relay {
   readonly #sessions = new Map<string, Map<string, Session>>();
   #sessionCount = 0;
   readonly #recent = new RecentSessions();
+  readonly #refused: Record<RefusedError["reason"], number> = { max_streams_per_session: 0, loop: 0 };
   #draining = false;
   /** Bytes relayed for sessions that have ended, and the sample before, for bps_relayed. */
   #endedBytes = 0;
@@ -107,7 +109,8 @@ export class Relay {
       }
     } catch (error) {
       if (error instanceof PortsExhaustedError) return { text: "error", exhausted: error.message };
-      if (!(error instanceof ControlSyntaxError)) throw error;
+      if (error instanceof RefusedError) this.#refused[error.reason]++;
+      else if (!(error instanceof ControlSyntaxError)) throw error;
       const callId = headers.get("call_id");
       this.#log.error(error.message, { dispatcher, command, ...callId !== undefined && { callId } });
       return { text: "error" };
@@ -138,6 +141,7 @@ export class Relay {
     const environment = {
       interfaces: this.#interfaces,
       timeouts: this.#options.timeouts,
+      limits: this.#options.limits,
       learning: {
         mode: update.learning ?? this.#options.learning,
         rebinding: this.#options.rebinding,
@@ -295,6 +299,7 @@ export class Relay {
       stream_count,
       bps_relayed: this.#bpsRelayed,
       port_range: this.#options.portRange,
+      refused: this.#refused,
       problem_count,
       capabilities: ["branches", "explain"],
     };

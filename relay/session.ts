@@ -38,6 +38,15 @@ export interface RelayMedia {
   readonly ports: readonly number[];
 }
 
+/** What no call may have, and which limit says so: named as its key in the configuration, and in the summary. */
+export class RefusedError extends Error {
+  override name = "RefusedError";
+
+  constructor(readonly reason: "max_streams_per_session" | "loop", message: string) {
+    super(message);
+  }
+}
+
 const UNKNOWN_PLACE: PartyAddresses = { sdp: "", signaling: "" };
 
 interface Exchange {
@@ -97,16 +106,22 @@ export class Session {
 
   /**
    * Applies an offer or answer. Returns what to write into the SDP.
-   * @throws PortsExhaustedError | ControlSyntaxError, having changed nothing.
+   * @throws PortsExhaustedError | ControlSyntaxError | RefusedError, having changed nothing.
    */
   update(update: Update, nowMs: number): RelayMedia {
     const transactionOf: Party = update.fromTag === this.fromTag ? "caller" : "callee";
     const party: Party = (transactionOf === "caller") === (update.type === "request") ? "caller" : "callee";
     const latest = this.#latest;
     const isLatest = latest?.transactionOf === transactionOf && latest.cseq === update.cseq;
-    const signalled = signalledBy(update);
-    this.#locate(update, party);
+    const signalled = signalledBy(update, this.#env.interfaces);
     let streams = latest?.streams ?? [];
+    this.#refuse(signalled, party);
+    if (isLatest && this.#isOurs(streams, party, update.media)) {
+      this.#log.debug("its SDP has been here before, by way of another proxy");
+      this.#remember(update, party, nowMs);
+      return this.#answerFor(streams, party, update.media);
+    }
+    this.#locate(update, party);
     if (isLatest && party !== latest.offerer) {
       this.#answer(latest, party, update, signalled, nowMs);
     } else if (isLatest) {
@@ -118,6 +133,31 @@ export class Session {
     }
     this.#remember(update, party, nowMs);
     return this.#answerFor(streams, party, update.media);
+  }
+
+  #refuse(signalled: readonly Signalled[], party: Party): void {
+    const { maxStreamsPerSession } = this.#env.limits;
+    if (signalled.length > maxStreamsPerSession) {
+      throw new RefusedError(
+        "max_streams_per_session",
+        `Cannot relay ${signalled.length} streams: max_streams_per_session is ${maxStreamsPerSession}`,
+      );
+    }
+    const local = this.#interfaces[party];
+    const loop = signalled.find(({ media: { address, port } }) =>
+      port !== 0 && (address === local.address || address === local.advertised) &&
+      this.liveStreams.some((stream) => stream.portFor(party) === (port & ~1))
+    );
+    if (loop === undefined) return;
+    const { address, port } = loop.media;
+    throw new RefusedError("loop", `Cannot relay to ${address}:${port}: it is where the ${party} itself sends to`);
+  }
+
+  /** Whether an SDP has the addresses that we wrote into it: two proxies on a call's way may use one relay. */
+  #isOurs(streams: readonly Stream[], party: Party, media: Update["media"]): boolean {
+    if (media === undefined || media.length !== streams.length || media.every(({ port }) => port === 0)) return false;
+    const { address, ports } = this.#answerFor(streams, party, media);
+    return media.every((it, index) => it.port === ports[index] && (it.port === 0 || it.address === address));
   }
 
   #locate({ media, signalingIp }: Update, party: Party): void {
@@ -321,6 +361,7 @@ export class Session {
   /** Ends the streams whose time is over. Returns whether the session is over too, because none is left. */
   expire(nowMs: number): boolean {
     for (const stream of this.liveStreams) {
+      stream.allowPackets();
       const deadline = stream.deadline();
       if (deadline.atMs <= nowMs) this.#expireStream(stream, deadline, nowMs);
     }
@@ -341,9 +382,12 @@ export class Session {
   }
 }
 
-function signalledBy({ media, signalingIp }: Update): Signalled[] {
+function signalledBy({ media, signalingIp }: Update, interfaces: Interfaces): Signalled[] {
   const signalingAddress = signalingIp?.source ?? "";
-  return (media ?? []).map((description) => ({ media: description, signalingAddress }));
+  return (media ?? []).map((it) => ({
+    media: { ...it, address: interfaces.local(it.address, it.port) },
+    signalingAddress,
+  }));
 }
 
 function otherParty(party: Party): Party {

@@ -261,7 +261,12 @@ Deno.test("SessionDirectory.handle() refuses sessions above max_sessions, counts
     true,
   ]);
   assertEquals(workerOf(offer(bench, "b", ANSWER)), 2); // known calls go on
-  assertEquals(summary(bench).refused, { max_sessions: 2, max_new_sessions_per_second: 0 });
+  assertEquals(summary(bench).refused, {
+    max_sessions: 2,
+    max_new_sessions_per_second: 0,
+    max_streams_per_session: 0,
+    loop: 0,
+  });
   assertEquals(bench.log.messages("warning"), ["refusing a new session: 2 sessions are up (max_sessions)"]);
   bench.answer("remove", removeHeaders("a"));
   assertEquals(workerOf(offer(bench, "e")), 1);

@@ -90,6 +90,7 @@ export function dropCounts(legs: readonly Leg[]): Record<string, number> {
     undecided: sum(legs, (leg) => leg.undecided),
     loop: sum(legs, (leg) => leg.loop),
     no_destination: sum(legs, (leg) => leg.noDestination),
+    too_fast: sum(legs, (leg) => leg.tooFast),
   };
 }
 

@@ -33,8 +33,17 @@ export interface StreamTimeouts {
   readonly oneWayAfterMs: number;
 }
 
+/** What no call needs more of. */
+export interface StreamLimits {
+  /** m= lines of one SDP. */
+  readonly maxStreamsPerSession: number;
+  /** Of each party, to each of its ports; Infinity: as many as come. */
+  readonly maxPacketsPerSecond: number;
+}
+
 /** What a stream needs from around it. */
 export interface StreamEnvironment {
+  readonly limits: StreamLimits;
   readonly timeouts: StreamTimeouts;
   readonly learning: LearningRules;
   /** Whether media may be sent to an address from an SDP before anything came from there. */
@@ -117,6 +126,7 @@ export class Stream implements TransportUser {
       ? undefined
       : new Transport(this, interfaces, env.learning, anyIsMedia, nowMs);
     this.#transport = this.#own;
+    this.allowPackets();
     this.silence = this.#own && new SilenceWatch(this.#own.side("caller"), this.#own.side("callee"));
     if (bundledWith !== undefined) this.bundleWith(bundledWith, nowMs);
     this.update(offerer, offer, nowMs);
@@ -230,7 +240,8 @@ export class Stream implements TransportUser {
     const known = before !== undefined && before.address !== "0.0.0.0";
     const moved = known && (before.address !== media.address || before.port !== media.port);
     const { address, port } = media;
-    this.#transport?.place(this, party, address, port, this.#env.isRoutable(address), signalingAddress, nowMs);
+    const routable = this.#env.isRoutable(address) || this.#env.learning.isOwn(address, port);
+    this.#transport?.place(this, party, address, port, routable, signalingAddress, nowMs);
     return before === undefined ? "accepted" : moved ? "updating" : "retained";
   }
 
@@ -256,6 +267,11 @@ export class Stream implements TransportUser {
 
   lost(leg: Leg): void {
     this.#env.lost(leg);
+  }
+
+  /** To be called about once a second: each party may send so many packets until then. */
+  allowPackets(): void {
+    this.#transport?.allow(this, this.#env.limits.maxPacketsPerSecond);
   }
 
   deadline(): Deadline {

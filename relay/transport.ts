@@ -115,11 +115,27 @@ export class Transport implements LegOwner {
     const moved = before !== undefined && before.address !== "0.0.0.0" &&
       (before.address !== address || before.port !== port);
     this.#signalled[party] = { address, port };
-    const reachable = routable && isSameFamily(this.interfaces[party].address, address);
+    const loops = this.#isOwn(address, port); // then nothing goes there, and nothing comes from there
+    const hostname = loops ? "" : address;
+    const reachable = routable && !loops && isSameFamily(this.interfaces[party].address, address);
     const { rtp, rtcp } = this.#sides[party];
     for (const leg of [rtp, rtcp]) if (moved) leg.relearn(nowMs);
-    rtp.setSignalled(address, port, reachable, signalingAddress);
-    rtcp.setSignalled(address, port + 1, reachable, signalingAddress);
+    rtp.setSignalled(hostname, port, reachable, signalingAddress);
+    rtcp.setSignalled(hostname, port + 1, reachable, signalingAddress);
+  }
+
+  /** Whether packets for that address would come back to one of this transport's own ports. */
+  #isOwn(hostname: string, port: number): boolean {
+    return (["caller", "callee"] as const).some((party) => {
+      const { address, advertised } = this.interfaces[party];
+      return (hostname === address || hostname === advertised) && (port & ~1) === this.port(party);
+    });
+  }
+
+  /** Each party may send so many packets on each port until this is said again, which is once a second. */
+  allow(user: TransportUser, packets: number): void {
+    if (this.#users[0] !== user) return;
+    for (const { rtp, rtcp } of [this.#sides.caller, this.#sides.callee]) rtp.allowance = rtcp.allowance = packets;
   }
 
   join(user: TransportUser): void {

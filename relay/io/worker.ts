@@ -112,6 +112,7 @@ class RelayWorker {
         version: VERSION,
         portRange: `${portRange.start}:${portRange.end}`,
         timeouts: config,
+        limits: config,
         learning: config.learning,
         rebinding: config.rebinding,
         isRoutable: createRoutableTest(config.routablePrivateRanges),

@@ -26,6 +26,8 @@ Deno.test("defaultConfig() has the documented defaults", () => {
       oneWayAfterMs: 10_000,
       learning: "heuristic",
       rebinding: true,
+      maxStreamsPerSession: 32,
+      maxPacketsPerSecond: 10_000,
       dnsCheckIntervalMs: 60_000,
       keepaliveIntervalMs: 10_000,
       reconnectDelayMs: 10_000,
@@ -128,6 +130,8 @@ idle_timeout = 103
 one_way_after = 0
 learning = open
 rebinding = no
+max_streams_per_session = 7
+max_packets_per_second = 0
 dns_check_interval = 104
 keepalive_interval = 105
 reconnect_delay = 106
@@ -230,6 +234,8 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
     oneWayAfterMs: 0,
     learning: "open",
     rebinding: false,
+    maxStreamsPerSession: 7,
+    maxPacketsPerSecond: Infinity,
     dnsCheckIntervalMs: 104_000,
     keepaliveIntervalMs: 105_000,
     reconnectDelayMs: 106_000,

@@ -51,6 +51,10 @@ export interface RelayConfig {
   readonly learning: LearningMode;
   /** Whether a NAT's new mapping is followed without signalling. */
   readonly rebinding: boolean;
+  /** m= lines of one SDP; 1 to 32. */
+  readonly maxStreamsPerSession: number;
+  /** Of each party, to each of its ports; Infinity: as many as come. */
+  readonly maxPacketsPerSecond: number;
   /** A party that is not heard for this time is noticed; 0: not. */
   readonly oneWayAfterMs: number;
   /** Between two look-ups of the dispatchers' names; at least 1000. */
@@ -90,6 +94,8 @@ export const RELAY_SECTION = section(
     one_way_after: key("10", parseSecondsOrZero),
     learning: key("heuristic", parseLearningMode),
     rebinding: key("yes", parseBoolean),
+    max_streams_per_session: key("32", (text) => parseWholeNumber(text, 1, 32, "a number of streams")),
+    max_packets_per_second: key("10000", parseLimit),
     dns_check_interval: key("60", parseSeconds),
     keepalive_interval: key("10", parseSeconds),
     reconnect_delay: key("10", parseSeconds),
@@ -116,6 +122,8 @@ export const RELAY_SECTION = section(
     oneWayAfterMs: values.one_way_after,
     learning: values.learning,
     rebinding: values.rebinding,
+    maxStreamsPerSession: values.max_streams_per_session,
+    maxPacketsPerSecond: values.max_packets_per_second || Infinity,
     dnsCheckIntervalMs: values.dns_check_interval,
     keepaliveIntervalMs: values.keepalive_interval,
     reconnectDelayMs: values.reconnect_delay,

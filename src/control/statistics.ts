@@ -97,7 +97,7 @@ export interface RelaySummary {
   /** Addition: what this relay understands beyond the original's commands; `branches`: `remove` ends one of several
    * callees that answered; `explain`: the command of that name (`explanation.ts`). */
   capabilities?: string[];
-  /** Addition: new sessions that were refused since the start, by the limit of the configuration. */
+  /** Addition: what was refused since the start: new sessions and offers, by the limit of the configuration, and loops. */
   refused?: Record<string, number>;
 }
 

@@ -30,6 +30,7 @@ const ADDITIONS = new Set([
   "problems",
   "problem_count",
   "port_range",
+  "refused",
   "capabilities",
   "all_streams_ice",
 ]);

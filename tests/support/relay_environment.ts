@@ -3,7 +3,7 @@ import type { LearningRules } from "../../relay/learning.ts";
 import { Interfaces } from "../../relay/interfaces.ts";
 import { PortPool } from "../../relay/port_pool.ts";
 import type { SessionEnvironment } from "../../relay/session.ts";
-import type { Stream, StreamTimeouts } from "../../relay/stream.ts";
+import type { Stream, StreamLimits, StreamTimeouts } from "../../relay/stream.ts";
 import type { Party, PartyInterfaces } from "../../relay/transport.ts";
 import { FakeSockets } from "./fake_sockets.ts";
 import { RecordingLogger } from "./fakes.ts";
@@ -17,10 +17,14 @@ export const TIMEOUTS: StreamTimeouts = {
   oneWayAfterMs: 10_000,
 };
 
+/** As in the configuration's defaults. */
+export const LIMITS: StreamLimits = { maxStreamsPerSession: 32, maxPacketsPerSecond: 10_000 };
+
 export class RelayEnvironment implements SessionEnvironment {
   readonly sockets = new FakeSockets();
   readonly log = new RecordingLogger();
   readonly timeouts = TIMEOUTS;
+  readonly limits = LIMITS;
   readonly learning: LearningRules = { mode: "heuristic", rebinding: true, isOwn: () => false };
   readonly ports: PortPool;
   readonly interfaces: Interfaces;

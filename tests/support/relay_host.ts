@@ -9,7 +9,7 @@ import type { Headers } from "../../src/control/headers.ts";
 import type { SessionStatistics } from "../../src/control/statistics.ts";
 import { FakeSockets } from "./fake_sockets.ts";
 import { FakeClock, RecordingLogger } from "./fakes.ts";
-import { TIMEOUTS } from "./relay_environment.ts";
+import { LIMITS, TIMEOUTS } from "./relay_environment.ts";
 import { rtp } from "./rtp_packets.ts";
 
 /** The dispatcher that a test speaks for. */
@@ -50,6 +50,7 @@ export class RelayHost {
       version: "1.0",
       portRange: `${firstPort}:${endPort}`,
       timeouts: TIMEOUTS,
+      limits: LIMITS,
       learning: "heuristic",
       rebinding: true,
       isRoutable: () => true,
