@@ -1,4 +1,6 @@
 /** What the main isolate knows of the sessions that its workers carry. @module */
+import { decodeUpdate } from "../src/control/commands.ts";
+import { HeaderLines } from "../src/control/headers.ts";
 import type { SessionStatistics } from "../src/control/statistics.ts";
 import type { SessionRecord } from "./worker_messages.ts";
 
@@ -9,10 +11,20 @@ export interface LostSession {
   readonly statistics: SessionStatistics;
 }
 
+/** An update of a session. */
+export interface KnownUpdate {
+  readonly dispatcher: string;
+  /** As `HeaderLines` takes them. */
+  readonly headers: readonly string[];
+}
+
 interface Known {
   dispatcher: string;
-  /** JSON. */
+  /** JSON; "" until the worker has sent some. */
   statistics: string;
+  /** Until then: its updates, the first and the latest one. */
+  first: readonly string[];
+  latest: readonly string[];
 }
 
 /** The sessions of one Call-ID: several if the INVITE was forked before it came here. All are on one worker. */
@@ -40,16 +52,23 @@ export class KnownCall<W> {
   }
 
   /** Returns whether the session is new. */
-  remember({ fromTag, statistics }: SessionRecord, dispatcher: string): boolean {
-    const isNew = !this.#sessions.has(fromTag);
-    this.#sessions.set(fromTag, { dispatcher, statistics });
-    return isNew;
+  remember(fromTag: string, { dispatcher, headers }: KnownUpdate): boolean {
+    const known = this.#sessions.get(fromTag);
+    if (known === undefined) {
+      this.#sessions.set(fromTag, { dispatcher, statistics: "", first: headers, latest: headers });
+      return true;
+    }
+    known.dispatcher = dispatcher;
+    if (known.statistics === "") known.latest = headers;
+    return false;
   }
 
   /** Brings what is known of a session up to date. */
   refresh({ fromTag, statistics }: SessionRecord): void {
     const known = this.#sessions.get(fromTag);
-    if (known !== undefined) known.statistics = statistics;
+    if (known === undefined) return;
+    known.statistics = statistics;
+    known.first = known.latest = [];
   }
 
   /** Returns whether the session was known. */
@@ -59,8 +78,9 @@ export class KnownCall<W> {
 
   /** All sessions, as `LostSession`s. */
   *lastKnown(wallMs: number): Iterable<LostSession> {
-    for (const { dispatcher, statistics } of this.#sessions.values()) {
-      yield { dispatcher, statistics: lastWords(JSON.parse(statistics), wallMs) };
+    for (const { dispatcher, statistics, first, latest } of this.#sessions.values()) {
+      const known = statistics === "" ? fromUpdates(first, latest) : lastWords(JSON.parse(statistics), wallMs);
+      yield { dispatcher, statistics: known };
     }
   }
 
@@ -102,6 +122,26 @@ export class KnownCalls<W> {
   deleteAllOf(worker: W): void {
     for (const [callId, call] of this.#calls) if (call.worker === worker) this.#calls.delete(callId);
   }
+}
+
+/** A session whose worker has not told anything of it yet. */
+function fromUpdates(first: readonly string[], latest: readonly string[]): SessionStatistics {
+  const created = decodeUpdate(new HeaderLines(first));
+  const { fromTag, toTag } = decodeUpdate(new HeaderLines(latest));
+  return {
+    "call_id": created.callId,
+    "from_tag": created.fromTag,
+    "from_uri": created.fromUri,
+    "to_tag": (fromTag === created.fromTag ? toTag : fromTag) ?? null,
+    "to_uri": created.toUri,
+    "start_time": null,
+    duration: 0,
+    "caller_ua": created.type === "request" ? created.userAgent : "Unknown",
+    "callee_ua": created.type === "reply" ? created.userAgent : "Unknown",
+    username: created.signalingIp?.username ?? null,
+    streams: [],
+    "dialog_id": created.dialogId ?? null,
+  };
 }
 
 /** The counters are some seconds old, but when it ended is known. */

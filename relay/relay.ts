@@ -65,6 +65,8 @@ export class Relay {
   /** By Call-ID, then by the caller's tag. */
   readonly #sessions = new Map<string, Map<string, Session>>();
   #sessionCount = 0;
+  /** Sessions that have changed since they were last recorded. */
+  readonly #changed = new Set<Session>();
   readonly #recent = new RecentSessions();
   readonly #refused: Record<RefusedError["reason"], number> = { max_streams_per_session: 0, loop: 0 };
   #draining = false;
@@ -134,7 +136,8 @@ export class Relay {
     session.dispatcher = dispatcher;
     const { address, ports } = session.update(update, nowMs);
     if (known === undefined) this.#add(session, log);
-    return { text: serializePorts(address, ports), session: this.#record(session) };
+    this.#changed.add(session);
+    return { text: serializePorts(address, ports), updated: session.fromTag };
   }
 
   #createSession(dispatcher: string, update: Update, log: Logger, nowMs: number): Session {
@@ -186,17 +189,18 @@ export class Relay {
     }
     const statistics = this.#end(session);
     log.info("session removed");
-    return { text: JSON.stringify(statistics), endedFromTag: session.fromTag };
+    return { text: JSON.stringify(statistics), ended: session.fromTag };
   }
 
   /** Ends `session` and returns its statistics. */
   #end(session: Session): SessionStatistics {
     const nowMs = this.#clock.nowMs();
-    session.close(nowMs);
-    this.#recent.add(session, nowMs);
     const sameCallId = this.#sessions.get(session.callId);
     if (sameCallId?.delete(session.fromTag)) this.#sessionCount--;
     if (sameCallId?.size === 0) this.#sessions.delete(session.callId);
+    this.#changed.delete(session);
+    session.close(nowMs);
+    this.#recent.add(session, nowMs);
     const statistics = sessionStatistics(session, nowMs, this.#clock.wallMs());
     for (const stream of statistics.streams) {
       this.#endedBytes += stream.caller_bytes + stream.callee_bytes;
@@ -214,8 +218,13 @@ export class Relay {
   sweep(): void {
     const nowMs = this.#clock.nowMs();
     for (const session of [...this.#all()]) {
-      session.watch(nowMs);
-      if (session.expire(nowMs)) this.#expire(session, "session expired");
+      try {
+        session.watch(nowMs);
+        if (session.expire(nowMs)) this.#expire(session, "session expired");
+      } catch (error) { // a fault of ours costs this session, and not those that have not been looked at yet
+        this.#log.error(`internal error: ${(error as Error).stack}`, { callId: session.callId });
+        this.#expire(session, "session ended by an internal error");
+      }
     }
   }
 
@@ -256,11 +265,14 @@ export class Relay {
     return { callId: session.callId, fromTag: session.fromTag, statistics: JSON.stringify(statistics) };
   }
 
-  /** Every `divisor`th session as it is now, beginning with the one at `offset`. */
+  /** What has changed since the last time and, of the others, every `divisor`th, beginning with the one at `offset`. */
   records(offset: number, divisor: number): SessionRecord[] {
     const records: SessionRecord[] = [];
     let index = 0;
-    for (const session of this.#all()) if (index++ % divisor === offset) records.push(this.#record(session));
+    for (const session of this.#all()) {
+      if (index++ % divisor === offset || this.#changed.has(session)) records.push(this.#record(session));
+    }
+    this.#changed.clear();
     return records;
   }
 

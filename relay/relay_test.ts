@@ -478,3 +478,36 @@ Deno.test("Relay.handle() answers any headers with a line, never throws, and lea
     assertEquals(host.sockets.open.size, 0);
   }));
 });
+
+Deno.test("Relay.sweep() contains a fault in one session: it ends, and the others are looked at", () => {
+  let faults = 1;
+  const timeouts = {
+    ...TIMEOUTS,
+    get streamTimeoutMs() {
+      if (faults-- > 0) throw new TypeError("a fault");
+      return TIMEOUTS.streamTimeoutMs;
+    },
+  };
+  const host = new RelayHost({ timeouts });
+  for (const callId of ["c1", "c2"]) {
+    update(host, { callId });
+    update(host, { ...ANSWER, callId });
+  }
+  host.clock.advance(1000);
+  faults = 1;
+  host.relay.sweep();
+  assertEquals(host.expired.map(({ statistics }) => statistics.call_id), ["c1"]);
+  assertEquals([host.relay.sessionCount, host.log.messages("error").length], [1, 1]);
+  host.advance(TIMEOUTS.streamTimeoutMs);
+  assertEquals(host.expired.map(({ statistics }) => statistics.call_id), ["c1", "c2"]);
+});
+
+Deno.test("Relay.records() gives what has changed, and the others each in its turn", () => {
+  const host = new RelayHost();
+  for (const callId of ["c1", "c2", "c3", "c4"]) update(host, { callId });
+  const recorded = (offset: number) => host.relay.records(offset, 2).map(({ callId }) => callId);
+  assertEquals([recorded(0), recorded(0), recorded(1)], [["c1", "c2", "c3", "c4"], ["c1", "c3"], ["c2", "c4"]]);
+  update(host, { ...ANSWER, callId: "c2" });
+  host.handle("remove", removeHeaders("c1"));
+  assertEquals(recorded(1), ["c2", "c3"]);
+});

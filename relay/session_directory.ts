@@ -208,8 +208,8 @@ export class SessionDirectory {
     if (request.isNew) slot.asked--;
     if (call !== undefined) {
       call.pending--;
-      if (answer?.session !== undefined && call.remember(answer.session, request.dispatcher)) slot.sessions++;
-      if (answer?.endedFromTag !== undefined && call.forget(answer.endedFromTag)) slot.sessions--;
+      if (answer?.updated !== undefined && call.remember(answer.updated, request)) slot.sessions++;
+      if (answer?.ended !== undefined && call.forget(answer.ended)) slot.sessions--;
       if (answer?.exhausted !== undefined) {
         const next = request.isNew && call.unused ? this.#leastBusy(request.tried) : undefined;
         if (next !== undefined) {

@@ -142,6 +142,7 @@ Deno.test("SessionDirectory.workerLost() reports the sessions of that worker as 
   const bench = new DirectoryBench();
   for (const callId of ["a", "b", "c"]) offer(bench, callId, { dialogId: `dialog ${callId}` });
   offer(bench, "a", ANSWER);
+  bench.say(1, { kind: "records", sessions: bench.host(1).relay.records(0, 1) });
   bench.clock.advance(5000);
   bench.directory.workerLost(1, "it threw");
   assertEquals(bench.expired.map(({ dispatcher }) => dispatcher), [DISPATCHER, DISPATCHER]);
@@ -155,6 +156,23 @@ Deno.test("SessionDirectory.workerLost() reports the sessions of that worker as 
   assertEquals([bench.directory.sessionCount, bench.replaced], [1, [{ worker: 1, usedBelow: 0 }]]);
   assertStringIncludes(bench.log.messages("error")[0]!, "2 sessions with it: it threw");
   assertEquals(workerOf(offer(bench, "b", ANSWER)), 2);
+});
+
+Deno.test("SessionDirectory.workerLost() knows from its updates a session that its worker has not told of", () => {
+  const bench = new DirectoryBench({ workers: 1 });
+  const late = { callId: "a", type: "reply", fromTag: "a tag", dialogId: "1:2" } as const;
+  offer(bench, "a", { ...late, userAgent: "the callee's" });
+  offer(bench, "a", { ...late, type: "request", toTag: "other tag" });
+  bench.directory.workerLost(1, "it threw");
+  const { from_tag, to_tag, caller_ua, callee_ua, dialog_id, streams } = bench.expired[0]!.statistics;
+  assertEquals([from_tag, to_tag, caller_ua, callee_ua, dialog_id, streams], [
+    "a tag",
+    "other tag",
+    "Unknown",
+    "the callee's",
+    "1:2",
+    [],
+  ]);
 });
 
 Deno.test("SessionDirectory.workerLost() leaves new calls to the others until there is another in its place", () => {

@@ -55,10 +55,10 @@ export type ToWorker =
 export interface RelayAnswer {
   /** For the dispatcher. */
   readonly text: string;
-  /** The session that the command has created or changed. */
-  readonly session?: SessionRecord;
+  /** The caller's tag of the session that the command has created or changed. */
+  readonly updated?: string;
   /** The caller's tag of the session that the command has ended. */
-  readonly endedFromTag?: string;
+  readonly ended?: string;
   /** Why there are no ports for it here. Another worker may have some. */
   readonly exhausted?: string;
 }
@@ -79,7 +79,7 @@ export type FromWorker =
   | { readonly kind: "answer"; readonly id: number; readonly answer: RelayAnswer }
   /** A session ended by itself, or with the worker. */
   | { readonly kind: "expired"; readonly dispatcher: string; readonly statistics: SessionStatistics }
-  /** Some of the sessions, as they are now: each in its turn, within some seconds. */
+  /** Some of the sessions as they are now: those that were updated within a second, the others each in its turn. */
   | { readonly kind: "records"; readonly sessions: readonly SessionRecord[] }
   | { readonly kind: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
   /** About every second: a sign of life. `usedBelow` is above all ports that have ever been bound. */

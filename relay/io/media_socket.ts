@@ -13,6 +13,8 @@ const BUFFER_BYTES = 1600 + 1;
 const LARGE_BUFFER_BYTES = 65_535 + 1;
 /** An error on every receive means that the socket is of no use; one or two may pass. */
 const MAX_RECEIVE_ERRORS = 100;
+/** A fault of ours costs the packet that meets it. Nobody gains from seeing the same one more often. */
+const MAX_FAULTS = 100;
 
 export interface MediaSocketEnvironment {
   readonly hostname: string;
@@ -51,11 +53,21 @@ class UdpMediaSocket implements MediaSocket {
   readonly #conn: Deno.DatagramConn;
   leg: Leg | undefined = undefined;
   #closed = false;
+  #faults = 0;
 
   constructor(env: MediaSocketEnvironment, conn: Deno.DatagramConn) {
     this.#env = env;
     this.#conn = conn;
-    this.#run();
+    this.#start();
+  }
+
+  #start(): void {
+    this.#run().catch((error) => {
+      if (this.#closed) return;
+      if (++this.#faults >= MAX_FAULTS) return this.#giveUp(error);
+      if (this.#faults === 1) this.#env.log.error(`internal error at a packet: ${(error as Error).stack}`);
+      this.#start();
+    });
   }
 
   attach(leg: Leg): void {
@@ -115,6 +127,6 @@ class UdpMediaSocket implements MediaSocket {
   }
 
   #giveUp(error: unknown): void {
-    this.#env.log.error(`a media socket fails on every receive and carries nothing any more: ${error}`);
+    this.#env.log.error(`a media socket fails again and again, and carries nothing any more: ${error}`);
   }
 }

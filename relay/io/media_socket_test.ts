@@ -13,10 +13,11 @@ const OPEN: LearningRules = { mode: "open", rebinding: true, isOwn: () => false 
 
 /** Two sockets of a relay, joined by legs, and a phone at each. */
 class Lab implements Disposable {
+  readonly log = new RecordingLogger();
   readonly env: MediaSocketEnvironment = {
     hostname: "127.0.0.1",
     counters: { late: 0, truncated: 0, sendFailed: 0 },
-    log: new RecordingLogger(),
+    log: this.log,
     nowMs: () => 0,
   };
   readonly firstPort = freeUdpBlock(4);
@@ -116,4 +117,19 @@ Deno.test("openMediaSocket() ends its loop when it is closed, twice is harmless"
   const lab = new Lab();
   lab[Symbol.dispose]();
   lab.sockets[0]!.close();
+});
+
+Deno.test("openMediaSocket() goes on after a fault of ours, which costs one packet", async () => {
+  using lab = new Lab();
+  await lab.send(1, packet(172));
+  await until("the callee to be learnt", () => lab.legs[1]!.state === "latched");
+  const receive = lab.legs[0]!.receive;
+  lab.legs[0]!.receive = () => {
+    lab.legs[0]!.receive = receive;
+    throw new TypeError("a fault");
+  };
+  await lab.send(0, packet(172));
+  await until("the fault to be said", () => lab.log.messages("error").length === 1);
+  await lab.send(0, packet(172, 2));
+  await until("the next packet", () => lab.received[1]!.length === 1);
 });
