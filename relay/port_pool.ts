@@ -65,6 +65,8 @@ export interface PortPoolOptions {
   /** Even, and not in the range itself. */
   readonly endPort: number;
   readonly restMs: number;
+  /** Pairs that may be bound at the same time. @default Infinity */
+  readonly maxPairs?: number;
   /** Ports below this one belonged to an isolate that is gone, and rest until then. */
   readonly resting?: { readonly below: number; readonly untilMs: number };
 }
@@ -82,7 +84,7 @@ interface Resting {
 
 const BAD_PORT_MS = 60_000;
 /** Below the descriptor limit Deno itself needs some, or it panics. */
-const DESCRIPTOR_HEADROOM = 32;
+export const DESCRIPTOR_HEADROOM = 32;
 
 export class PortPool {
   readonly #options: PortPoolOptions;
@@ -99,7 +101,7 @@ export class PortPool {
   #bad: { readonly port: number; readonly untilMs: number }[] = [];
   #boundPairs = 0;
   /** How many pairs the descriptor limit has been seen to allow. */
-  #maxBoundPairs = Infinity;
+  #maxBoundPairs: number;
   #leasedPairs = 0;
   #usedBelow = 0;
 
@@ -108,6 +110,7 @@ export class PortPool {
     this.#open = open;
     this.#log = log;
     this.#outputs = outputs;
+    this.#maxBoundPairs = options.maxPairs ?? Infinity;
     const { firstPort, endPort, resting = { below: 0, untilMs: 0 } } = options;
     for (let port = endPort - 2; port >= firstPort && port >= resting.below; port -= 2) this.#unbound.push(port);
     for (let port = firstPort; port < Math.min(endPort, resting.below); port += 2) {

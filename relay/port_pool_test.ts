@@ -216,3 +216,13 @@ Deno.test("PortPool tells of the descriptor limit once, and stops growing when a
   assertThrows(() => other.ports.lease(0), PortsExhaustedError);
   assertEquals([told, sockets.open.size], [1, 2]);
 });
+
+Deno.test("PortPool.lease() binds no more pairs than it may, and takes those that have rested", () => {
+  const sockets = new FakeSockets();
+  const options = { firstPort: 40000, endPort: 40008, restMs: REST_MS, maxPairs: 1 };
+  const ports = new PortPool(options, sockets.openSocket, new RecordingLogger(), { descriptorLimit() {} });
+  const pair = ports.lease(0);
+  assertThrows(() => ports.lease(0), PortsExhaustedError, "the descriptor limit allows 1 pairs");
+  ports.release(pair, 0);
+  assertEquals(ports.lease(REST_MS), pair);
+});

@@ -21,6 +21,8 @@ export interface WorkerSettings {
   /** The worker's share of `port_range`: even, the end not included. */
   readonly firstPort: number;
   readonly endPort: number;
+  /** Pairs of ports that may be bound for each address, because of the descriptor limit; may be Infinity. */
+  readonly maxPairs: number;
   /** Ports below this one may just have been used by the worker whose place this one takes: they rest first. */
   readonly restingBelow: number;
 }

@@ -20,7 +20,7 @@ const PROJECT = new URL("../", import.meta.url);
 const PROGRAMS: readonly CompiledProgram[] = [
   { name: "proxy", entry: "src/bin/proxy.ts", include: [] },
   { name: "dispatcher", entry: "src/bin/dispatcher.ts", include: [] },
-  { name: "relay", entry: "relay/main.ts", include: ["relay/io/worker.ts"] },
+  { name: "relay", entry: "relay/main.ts", include: ["relay/io/worker.ts", "relay/io/descriptor_probe.ts"] },
   { name: "ctl", entry: "src/bin/ctl.ts", include: [] },
 ];
 

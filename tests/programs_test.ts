@@ -190,6 +190,41 @@ listen_management = 127.0.0.1:${management}
   }
 });
 
+Deno.test("a relay says at its start that it has more ports than it may open, and runs", async () => {
+  const directory = Deno.makeTempDirSync();
+  const firstPort = freeUdpBlock(1000);
+  try {
+    await makeCertificates(`${directory}/tls`);
+    Deno.writeTextFileSync(
+      `${directory}/config.ini`,
+      `[Relay]
+dispatchers = 127.0.0.1:${freeTcpPort()}
+relay_ip = 127.0.0.1
+port_range = ${firstPort}:${firstPort + 1000}
+workers = 2
+`,
+    );
+    const command = [
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      "-P=relay",
+      `--allow-read=${directory},./`,
+      "relay/main.ts",
+    ];
+    const script = `ulimit -n 600; exec ${command.join(" ")} --config ${directory}/config.ini`;
+    await using relay = new PeerProcess("relay", "sh", ["-c", script], { cwd: PROJECT });
+    const line = await relay.line(/port_range has 1000 ports, but the process may open \d+ media sockets/);
+    const [, count] = /may open (\d+)/.exec(line) ?? [];
+    assert(Number(count) > 400 && Number(count) < 600, line);
+    await relay.line(/relay ready/);
+    relay.signal("SIGTERM");
+    assertEquals((await relay.ended()).code, 0, relay.tail());
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
 Deno.test("a listener outside the permission set is refused with a way out", async () => {
   const directory = Deno.makeTempDirSync();
   try {

@@ -6,7 +6,7 @@ import { systemClock } from "../../src/io/clock.ts";
 import { StartError } from "../../src/io/program.ts";
 import { portShares } from "../port_shares.ts";
 import { SessionDirectory } from "../session_directory.ts";
-import type { WorkerSettings } from "../worker_messages.ts";
+import type { ProbeRequest, ProbeResult } from "./descriptor_probe.ts";
 import { Workers } from "./workers.ts";
 
 const TICK_MS = 1000;
@@ -31,6 +31,7 @@ export class Carrier {
 
   private constructor(
     { config, addresses, workers }: CarrierOptions,
+    maxSockets: number,
     expired: (dispatcher: string, statistics: SessionStatistics) => void,
     failed: (reason: string) => void,
     ready: () => void,
@@ -40,6 +41,7 @@ export class Carrier {
     if (config.workers !== undefined && shares.length < workers) {
       log.warning(`port_range is too small for ${workers} workers, there are ${shares.length}`);
     }
+    const maxPairs = Math.floor(maxSockets / 2 / shares.length / addresses.length);
     this.directory = new SessionDirectory(
       { workers: shares.length, limits: config, portRange: `${config.portRange.start}:${config.portRange.end}` },
       {
@@ -53,7 +55,7 @@ export class Carrier {
     this.#workers = new Workers({
       start(number, restingBelow) {
         const { start: firstPort, end: endPort } = shares[number - 1]!;
-        const settings: WorkerSettings = { number, config, addresses, firstPort, endPort, restingBelow };
+        const settings = { number, config, addresses, firstPort, endPort, maxPairs, restingBelow };
         return { kind: "start", settings };
       },
       started: (worker) => this.directory.workerStarted(worker),
@@ -83,13 +85,9 @@ export class Carrier {
     log: Logger,
   ): Promise<Carrier> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const failed = (reason: string) => {
-      const hint = reason.includes("Requires read access")
-        ? "; a flag --allow-read replaces the list of deno.json, so it must name this program's own directory too"
-        : "";
-      reject(new StartError(`Cannot start a worker: ${reason.split("\n")[0]}${hint}`));
-    };
-    const carrier = new Carrier(options, expired, failed, resolve, log);
+    const failed = (reason: string) => reject(workerError(reason));
+    const maxSockets = await probeDescriptors(options, log);
+    const carrier = new Carrier(options, maxSockets, expired, failed, resolve, log);
     try {
       await promise;
     } catch (error) {
@@ -130,4 +128,38 @@ export class Carrier {
     clearInterval(this.#timer);
     this.#workers[Symbol.dispose]();
   }
+}
+
+/** Says if `port_range` has more ports than the process may open, and how many those are. */
+async function probeDescriptors({ config, addresses }: CarrierOptions, log: Logger): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<ProbeResult>();
+  const probe = new Worker(new URL("./descriptor_probe.ts", import.meta.url), { type: "module", name: "probe" });
+  probe.onmessage = ({ data }: MessageEvent<ProbeResult>) => resolve(data);
+  probe.onerror = (event) => {
+    event.preventDefault();
+    reject(workerError(event.message));
+  };
+  const { start, end } = config.portRange;
+  probe.postMessage({ addresses: addresses.map(({ address }) => address), start, end } satisfies ProbeRequest);
+  try {
+    const { maxSockets } = await promise;
+    if (maxSockets !== Infinity) {
+      log.warning(
+        `port_range has ${
+          (end - start) * addresses.length
+        } ports, but the process may open ${maxSockets} media sockets: ` +
+          `calls beyond that get an error (raise LimitNOFILE= of the service, or ulimit -n)`,
+      );
+    }
+    return maxSockets;
+  } finally {
+    probe.terminate();
+  }
+}
+
+function workerError(reason: string): StartError {
+  const hint = reason.includes("Requires read access")
+    ? "; a flag --allow-read replaces the list of deno.json, so it must name this program's own directory too"
+    : "";
+  return new StartError(`Cannot start a worker: ${reason.split("\n")[0]}${hint}`);
 }

@@ -92,14 +92,14 @@ class RelayWorker {
   #usedBelow = 0;
   #sweeps = 0;
 
-  constructor({ config, addresses, firstPort, endPort, restingBelow }: WorkerSettings) {
+  constructor({ config, addresses, firstPort, endPort, maxPairs, restingBelow }: WorkerSettings) {
     const { portRange, portRestTimeMs: restMs } = config;
     const resting = { below: restingBelow, untilMs: systemClock.nowMs() + Math.max(restMs, MIN_REST_MS) };
     // Another worker's port is our own too.
     const interfaces = new Interfaces(addresses, portRange.start, portRange.end, (hostname) => {
       const environment = { hostname, counters: this.#counters, log, nowMs: systemClock.nowMs };
       const pool = new PortPool(
-        { firstPort, endPort, restMs, resting },
+        { firstPort, endPort, restMs, maxPairs, resting },
         (port) => openMediaSocket(environment, port),
         log,
         { descriptorLimit: () => this.#descriptorLimit(pool) },
