@@ -168,3 +168,18 @@ Deno.test("the module relays 40 calls at a time", async () => {
   assertEquals(await Promise.all(byes.map((bye) => lab.proxy.endMediaSession(bye))), calls.map(() => 1));
   assertEquals(lab.relay.sessionCount, 0);
 });
+
+Deno.test("a call whose worker dies in the relay ends at the dispatcher at once, and the next call finds another", async () => {
+  await using lab = await Lab.start();
+  using alice = new Phone();
+  const invite = (callId: string) => message("INVITE sip:bob@example.net SIP/2.0", callId, alice.sdp);
+  assertEquals(await lab.use(invite("call-1")), 1);
+  assertEquals(lab.dispatcher.sessionCount, 1);
+  lab.relay.killWorker(1);
+  await until("the dispatcher to hear of it", () => lab.log.messages("info").some((it) => /did time out/.test(it)));
+  assertEquals(lab.relay.sessionCount, 0);
+  const started = () => lab.log.messages("info").includes("worker started again");
+  await until("another worker", started);
+  assertEquals(await lab.use(invite("call-2")), 1);
+  assertEquals(lab.relay.sessionCount, 1);
+});
