@@ -1,2 +1,2 @@
 /** node:crypto: hashes that answer at once; WebCrypto's make their caller wait, and know no MD5. @module */
-export { createHash, createHmac, timingSafeEqual } from "node:crypto";
+export { createHash, hash as hashOnce, timingSafeEqual } from "node:crypto";

@@ -9,7 +9,7 @@
  * as are all that were made before it and never used: their phones ask anew, and their users notice nothing.
  * @module
  */
-import { createHmac } from "../deps/hash.ts";
+import { HmacSha256 } from "../sip/hmac.ts";
 import { randomHex, type RandomSource } from "../env/random.ts";
 import { isSameSecret } from "./same_secret.ts";
 
@@ -38,7 +38,7 @@ export interface NonceOptions {
 /** Makes nonces, and judges them. */
 export class Nonces {
   readonly #options: NonceOptions;
-  readonly #key: string;
+  readonly #hmac: HmacSha256;
   /** In the order of their first use, which is nearly that of their making. */
   readonly #used = new Map<string, Use>();
   /** Nonces made until then are stale unless they are remembered: they may be among the forgotten. */
@@ -46,7 +46,7 @@ export class Nonces {
 
   constructor(options: NonceOptions) {
     this.#options = options;
-    this.#key = randomHex(options.random, 32);
+    this.#hmac = new HmacSha256(options.random.fill(new Uint8Array(32)));
   }
 
   /** How many are remembered. */
@@ -60,7 +60,7 @@ export class Nonces {
   }
 
   #sign(text: string): string {
-    return createHmac("sha256", this.#key).update(text, "latin1").digest("hex").slice(0, 32);
+    return this.#hmac.hex(text).slice(0, 32);
   }
 
   /** Whether it is ours and still good; its count is left to {@linkcode use}, when the response has proved right. */

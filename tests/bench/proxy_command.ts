@@ -6,8 +6,9 @@ import {
   growthPerCall,
   measureCallMemory,
   type MemorySample,
-  residentSlope,
+  steadyBytes,
 } from "./proxy/call_memory.ts";
+import type { ProgramMemory, ProgramName } from "./proxy/bench_line.ts";
 import {
   type CallRateResult,
   type CallRatesResult,
@@ -41,6 +42,8 @@ const QUICK = { rates: [100, 300], rounds: 1, seconds: 1 };
 const WANTED_RATIO = 1.5;
 /** Less than what the smallest forgotten object of each call would take; a forgotten transaction is some kilobytes. */
 const WANTED_GROWTH_BYTES = 32;
+/** What the number of calls that happen to be up when it is looked at makes of it. */
+const WANTED_STEADINESS = 1.05;
 
 const STARTS: Readonly<Record<string, StartProxySubject>> = { kamailio: startKamailio, ours: startOurs };
 
@@ -157,37 +160,42 @@ function subjectTable(subjects: readonly ProxyResult[]): string {
 }
 
 function printMemory(results: readonly CallMemoryResult[], json: boolean): number {
-  const targets = results.filter(({ subject }) => subject === OURS).map(growthTarget);
+  const targets = results.filter(({ subject }) => subject === OURS).flatMap((result) =>
+    programsOf(result).flatMap((name) => [growthTarget(result, name), steadinessTarget(result, name)])
+  );
   const code = results.some(({ failed }) => failed > 0) ? 1 : 0;
   if (json) {
-    const growths = results.map((result) => ({
-      growthPerCall: growthPerCall(result),
-      residentSlope: residentSlope(result),
-    }));
-    print(JSON.stringify({ results: results.map((result, index) => ({ ...result, ...growths[index] })), targets }));
+    print(JSON.stringify({ results, targets }));
     return code;
   }
-  print("Heap after a full collection. At rest: nothing is left to expire.\n");
+  print("Heap after a full collection, resident memory after that. At rest: nothing is left to expire.\n");
   print(`${memoryTable(results.flatMap(memoryRows))}\n`);
   for (const result of results) {
-    print(
-      `module ${result.module}, ${result.subject}: ${
-        numberText(growthPerCall(result), 1)
-      } bytes a call left behind at rest; ` +
-        `resident memory: ${
-          numberText(residentSlope(result), 1)
-        } bytes a call over the second half; ${result.failed} failed`,
-    );
+    const { module, subject, failed } = result;
+    const growth = numberText(growthPerCall(result, "proxy"), 1);
+    print(`module ${module}, ${subject}: ${growth} bytes a call left behind at rest; ${failed} calls failed`);
   }
   print(`\n${targetsText(targets)}`);
   return code;
 }
 
-function growthTarget(result: CallMemoryResult): Target {
-  const reached = growthPerCall(result);
-  const text = `module ${result.module}: ${numberText(reached, 1)} bytes of heap left behind by each of ` +
+function programsOf({ rest: [before] }: CallMemoryResult): ProgramName[] {
+  return Object.keys(before.programs) as ProgramName[];
+}
+
+function growthTarget(result: CallMemoryResult, name: ProgramName): Target {
+  const reached = growthPerCall(result, name);
+  const text = `module ${result.module}, ${name}: ${numberText(reached, 1)} bytes of heap left behind by each of ` +
     `${numberText(result.rest[1].calls)} calls; wanted: no growth, under ${WANTED_GROWTH_BYTES}`;
   return { text, reached, met: reached < WANTED_GROWTH_BYTES };
+}
+
+function steadinessTarget(result: CallMemoryResult, name: ProgramName): Target {
+  const [first, last] = steadyBytes(result, name);
+  const reached = last / first;
+  const text = `module ${result.module}, ${name}: under load the heap goes from ${megabytes(first)} to ` +
+    `${megabytes(last)} MB once transactions expire as fast as they come; wanted: at most ${WANTED_STEADINESS} times`;
+  return { text, reached, met: reached <= WANTED_STEADINESS };
 }
 
 interface MemoryRow extends MemorySample {
@@ -201,14 +209,26 @@ function memoryRows({ module, subject, samples, rest: [before, after] }: CallMem
   return [row(before, true), ...samples.map((sample) => row(sample, false)), row(after, true)];
 }
 
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? "-" : numberText(bytes / 1024 ** 2, 1);
+}
+
 function memoryTable(rows: readonly MemoryRow[]): string {
-  const megabytes = (bytes: number | undefined) => bytes === undefined ? "-" : numberText(bytes / 1024 ** 2, 1);
+  const column = (title: string, name: ProgramName, key: keyof ProgramMemory) => ({
+    title,
+    align: "right" as const,
+    text: ({ programs }: MemoryRow) => megabytes(programs[name]?.[key]),
+  });
   return table(rows, [
     { title: "MODULE", text: ({ module }) => module },
     { title: "SUBJECT", text: ({ subject }) => subject },
     { title: "CALLS", align: "right", text: ({ calls }) => numberText(calls) },
     { title: "STATE", text: ({ isRest }) => isRest ? "at rest" : "under load" },
-    { title: "RESIDENT MB", align: "right", text: ({ residentBytes }) => megabytes(residentBytes) },
-    { title: "HEAP MB", align: "right", text: ({ heapBytes }) => megabytes(heapBytes) },
+    column("PROXY: HEAP MB", "proxy", "heapBytes"),
+    column("RESIDENT", "proxy", "residentBytes"),
+    column("DISPATCHER: HEAP MB", "dispatcher", "heapBytes"),
+    column("RESIDENT", "dispatcher", "residentBytes"),
+    column("RELAY: HEAP MB", "relay", "heapBytes"),
+    column("RESIDENT", "relay", "residentBytes"),
   ]);
 }

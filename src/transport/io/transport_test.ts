@@ -4,7 +4,7 @@ import { makeCertificates } from "../../io/certificate_files.ts";
 import { freeTcpPort } from "../../io/free_port.ts";
 import type { SipSyntaxError } from "../../sip/errors.ts";
 import { createResponse, type SipMessage, SipRequest } from "../../sip/message.ts";
-import { encodeOctets } from "../../sip/octets.ts";
+import { decodeOctets, encodeOctets } from "../../sip/octets.ts";
 import type { Flow, Transport } from "../flow.ts";
 import { RecordingLogger } from "../../../tests/support/fakes.ts";
 import { openTransport, type RunningTransport, type TransportOptions } from "./transport.ts";
@@ -66,6 +66,23 @@ Deno.test("UDP answers a request to where it came from, and swallows keepalives 
   assert(new TextDecoder().decode(answer).startsWith("SIP/2.0 200 OK\r\n"));
   assertEquals(server.malformed.length, 1);
   assertEquals(server.transport.counters.keepalives, 2);
+});
+
+Deno.test("UDP sends messages of all sizes as they are, many at once and again and again", async () => {
+  await using server = new Answering("udp");
+  const port = freeTcpPort("127.0.0.1", 16060);
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });
+  for (let round = 0; round < 20; round++) {
+    const texts = Array.from(
+      { length: 16 },
+      (_, index) => `${round} ${index} `.padEnd(1 + (index * 1777) % 6000, "x\xe9"),
+    );
+    for (const text of texts) server.transport.send(text, { transport: "udp", address: "127.0.0.1", port }, () => {});
+    const received: string[] = [];
+    for (const _ of texts) received.push(decodeOctets((await socket.receive(new Uint8Array(65_536)))[0]));
+    assertEquals(new Set(received), new Set(texts));
+  }
+  socket.close();
 });
 
 Deno.test("TCP answers over the connection of the request, pings too, and notices its end (§18.2.2, RFC 5626 §3.5.1)", async () => {

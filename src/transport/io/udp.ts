@@ -1,6 +1,6 @@
 /** SIP over UDP: one socket and one loop for each listen point (RFC 3261 §18). @module */
 import { canonicalAddress } from "../../control/media_header.ts";
-import { decodeOctets, encodeOctets } from "../../sip/octets.ts";
+import { decodeOctets, encodeOctets, encodeOctetsInto } from "../../sip/octets.ts";
 import { answerBindingRequest, isStun } from "../../stun/mod.ts";
 import type { ListenPoint, Target } from "../flow.ts";
 import { deliver, type TransportContext } from "../handler.ts";
@@ -12,6 +12,13 @@ const BUFFER_BYTES = 65_536;
 const FIRST_PRINTABLE = 0x21;
 /** Messages that wait for the system to take them; what comes then is lost, as it would be on the wire. */
 const MAX_WAITING = 10_000;
+/**
+ * Buffers are used again when the system has taken the message, which is not always at once; so many at most, and none for
+ * messages that are longer. A new one for each message takes 0.4 us instead of 0.1, and as long again to be collected:
+ * 1.5 % of a call (Deno 2.9.6).
+ */
+const MAX_SPARE = 64;
+const SPARE_BYTES = 4096;
 /** Peers are few compared to datagrams, so most addresses have been looked at before. */
 const MAX_KNOWN = 10_000;
 
@@ -21,6 +28,7 @@ export class UdpSocket {
   readonly #socket: Deno.DatagramConn;
   readonly #context: TransportContext;
   readonly #canonical = new Map<string, string>();
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #waiting = 0;
   #closed = false;
   /** Settles when nothing is received any more, and the port is free. */
@@ -83,19 +91,33 @@ export class UdpSocket {
       return queueMicrotask(() => failed("too many messages wait to be sent"));
     }
     this.#context.counters.sent++;
-    this.#sendBytes(encodeOctets(text), address, port, failed);
+    if (text.length > SPARE_BYTES) return this.#sendBytes(encodeOctets(text), address, port, failed);
+    const buffer = this.#spare.pop() ?? new Uint8Array(SPARE_BYTES);
+    this.#sendBytes(buffer.subarray(0, encodeOctetsInto(text, buffer)), address, port, failed, buffer);
   }
 
-  #sendBytes(bytes: Uint8Array, hostname: string, port: number, failed: (reason: string) => void): void {
+  /** `buffer` is spare when the bytes have left. */
+  #sendBytes(
+    bytes: Uint8Array,
+    hostname: string,
+    port: number,
+    failed: (reason: string) => void,
+    buffer?: Uint8Array<ArrayBuffer>,
+  ): void {
     this.#waiting++;
     // Not awaited: the system takes nearly every datagram at once, and one that it does not take holds up no other.
     this.#socket.send(bytes, { transport: "udp", hostname, port }).then(() => {
-      this.#waiting--;
+      this.#settled(buffer);
     }, (error: Error) => {
-      this.#waiting--;
+      this.#settled(buffer);
       this.#context.counters.failed++;
       failed(error.message);
     });
+  }
+
+  #settled(buffer: Uint8Array<ArrayBuffer> | undefined): void {
+    this.#waiting--;
+    if (buffer !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
   }
 
   /** Resolves when the port is free. Twice is harmless. */

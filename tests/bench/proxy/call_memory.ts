@@ -1,6 +1,6 @@
-/** Whether a proxy's memory grows with the calls that have gone through it. @module */
+/** Whether the memory of a proxy, and of a dispatcher and a relay with it, grows with the calls that have gone through. @module */
 import { numberText, progress } from "../support/figures.ts";
-import { BenchLine } from "./bench_line.ts";
+import { BenchLine, type ProgramMemory, type ProgramName } from "./bench_line.ts";
 import type { Module, StartProxySubject } from "./subject.ts";
 
 export interface CallMemoryOptions {
@@ -12,15 +12,15 @@ export interface CallMemoryOptions {
 /** Memory after so many calls. */
 export interface MemorySample {
   readonly calls: number;
-  readonly residentBytes: number;
-  /** V8's heap after a full collection; undefined if there is none. */
-  readonly heapBytes: number | undefined;
+  /** Without the module there is a proxy only. */
+  readonly programs: Readonly<Partial<Record<ProgramName, ProgramMemory>>>;
 }
 
 /** One subject. */
 export interface CallMemoryResult {
   readonly module: Module;
   readonly subject: string;
+  readonly callsPerSecond: number;
   readonly failed: number;
   /** While calls go on; transactions that have not expired yet are in them. */
   readonly samples: readonly MemorySample[];
@@ -28,7 +28,7 @@ export interface CallMemoryResult {
   readonly rest: readonly [MemorySample, MemorySample];
 }
 
-const STEP_CALLS = 5000;
+const STEPS = 5;
 /** Timers B, F, H and J of RFC 3261 §17 are 32 s; what they end is swept now and then. */
 const DRAIN_MS = 40_000;
 
@@ -42,32 +42,34 @@ export async function measureCallMemory(
   const before = await rested(line, 0);
   const samples: MemorySample[] = [];
   let failed = 0;
-  for (let done = 0; done < calls;) {
-    const step = Math.min(STEP_CALLS, calls - done);
-    failed += (await line.run({ callsPerSecond, calls: step })).failed;
-    done += step;
+  for (let step = 1, done = 0; step <= STEPS; step++) {
+    const until = Math.round(calls * step / STEPS);
+    failed += (await line.run({ callsPerSecond, calls: until - done })).failed;
+    done = until;
     samples.push(await sample(line, done));
     progress(`module ${module}: ${line.name} after ${numberText(done)} calls`);
   }
-  return { module, subject: line.name, failed, samples, rest: [before, await rested(line, calls)] };
+  const rest = [before, await rested(line, calls)] as const;
+  return { module, subject: line.name, callsPerSecond, failed, samples, rest };
 }
 
-/** How many bytes each call has left behind, of V8's heap or, where there is none, of resident memory. */
-export function growthPerCall({ rest: [before, after] }: CallMemoryResult): number {
-  const calls = after.calls - before.calls;
-  if (before.heapBytes === undefined || after.heapBytes === undefined) {
-    return (after.residentBytes - before.residentBytes) / calls;
-  }
-  return (after.heapBytes - before.heapBytes) / calls;
+/** How many bytes each call has left behind in a program at rest: of V8's heap or, where there is none, of resident memory. */
+export function growthPerCall({ rest: [before, after] }: CallMemoryResult, name: ProgramName): number {
+  return (bytesOf(after, name) - bytesOf(before, name)) / (after.calls - before.calls);
 }
 
-/** The slope of resident memory over the second half of the calls, in bytes for each, by least squares. */
-export function residentSlope({ samples }: CallMemoryResult): number {
-  const half = samples.slice(Math.floor(samples.length / 2));
-  const middle = (of: (sample: MemorySample) => number) => half.reduce((sum, it) => sum + of(it), 0) / half.length;
-  const [calls, bytes] = [middle((it) => it.calls), middle((it) => it.residentBytes)];
-  const spread = half.reduce((sum, it) => sum + (it.calls - calls) ** 2, 0);
-  return half.reduce((sum, it) => sum + (it.calls - calls) * (it.residentBytes - bytes), 0) / spread;
+/**
+ * The memory under load at first, when there are as many unexpired transactions as there will ever be, and at last; NaN
+ * if there were too few calls for that.
+ */
+export function steadyBytes({ samples, callsPerSecond }: CallMemoryResult, name: ProgramName): [number, number] {
+  const full = samples.filter(({ calls }) => calls >= callsPerSecond * DRAIN_MS / 1000);
+  return full.length < 2 ? [NaN, NaN] : [bytesOf(full[0]!, name), bytesOf(full.at(-1)!, name)];
+}
+
+function bytesOf({ programs }: MemorySample, name: ProgramName): number {
+  const memory = programs[name];
+  return memory?.heapBytes ?? memory?.residentBytes ?? NaN;
 }
 
 async function rested(line: BenchLine, calls: number): Promise<MemorySample> {
@@ -75,8 +77,6 @@ async function rested(line: BenchLine, calls: number): Promise<MemorySample> {
   return await sample(line, calls);
 }
 
-/** The heap comes first: resident memory is looked at when the garbage is gone. */
 async function sample(line: BenchLine, calls: number): Promise<MemorySample> {
-  const heapBytes = await line.collectedHeapBytes();
-  return { calls, residentBytes: line.residentBytes(), heapBytes };
+  return { calls, programs: await line.memory() };
 }

@@ -20,7 +20,7 @@ export async function startOurs({ module, calleePort, inspected }: ProxySubjectO
   undo.defer(() => Deno.remove(directory, { recursive: true }));
   const programs = module === "none"
     ? undefined
-    : undo.use(await startPrograms({ portRange: MEDIA_PORTS.ours, portRestTimeSeconds: 0 }));
+    : undo.use(await startPrograms({ portRange: MEDIA_PORTS.ours, portRestTimeSeconds: 0, inspected }));
   const port = freeUdpPort();
   Deno.writeTextFileSync(`${directory}/users.txt`, "nobody:nothing\n", { mode: 0o600 });
   Deno.writeTextFileSync(`${directory}/config.ini`, configuration(directory, port, programs?.socketPath));

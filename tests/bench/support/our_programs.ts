@@ -3,6 +3,7 @@ import { makeCertificates } from "../../../src/io/certificate_files.ts";
 import { PeerProcess } from "../../peers/support/process.ts";
 import { freeTcpPort } from "../../peers/support/ports.ts";
 import { until } from "../../peers/support/until.ts";
+import { collectedHeapBytes, inspectorFlag } from "./inspector.ts";
 
 const PROJECT = new URL("../../../", import.meta.url).pathname;
 const START_DEADLINE_MS = 60_000;
@@ -17,6 +18,8 @@ export interface ProgramsOptions {
   readonly relayPrefix?: readonly string[];
   /** Flags of `deno run` for the relay. */
   readonly relayDenoFlags?: readonly string[];
+  /** Whether their heaps will be asked for. */
+  readonly inspected?: boolean;
 }
 
 /** A dispatcher with one relay. */
@@ -24,6 +27,8 @@ export interface Programs extends AsyncDisposable {
   readonly dispatcher: PeerProcess;
   readonly relay: PeerProcess;
   readonly socketPath: string;
+  /** V8's heap after a full collection; undefined unless they are inspected. */
+  collectedHeapBytes(name: "dispatcher" | "relay"): Promise<number | undefined>;
 }
 
 /** Starts both and waits until the relay has found the dispatcher. */
@@ -41,9 +46,15 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   const configPath = `${directory}/config.ini`;
   Deno.writeTextFileSync(configPath, configuration(options, directory, managementPort));
   const flags = ["--config", configPath, "--runtime-dir", directory];
-  const dispatcher = undo.use(await startProgram("dispatcher", [], [], ["src/bin/dispatcher.ts", ...flags]));
-  const { relayPrefix = [], relayDenoFlags = [] } = options;
-  const relay = undo.use(await startProgram("relay", relayPrefix, relayDenoFlags, ["relay/main.ts", ...flags]));
+  const { relayPrefix = [], relayDenoFlags = [], inspected = false } = options;
+  const inspectorPorts = { dispatcher: freeTcpPort(), relay: freeTcpPort() };
+  const denoFlags = (name: keyof typeof inspectorPorts) => inspected ? [inspectorFlag(inspectorPorts[name])] : [];
+  const dispatcher = undo.use(
+    await startProgram("dispatcher", [], denoFlags("dispatcher"), ["src/bin/dispatcher.ts", ...flags]),
+  );
+  const relay = undo.use(
+    await startProgram("relay", relayPrefix, [...denoFlags("relay"), ...relayDenoFlags], ["relay/main.ts", ...flags]),
+  );
   await until(
     () => `the relay to join the dispatcher\n${dispatcher.tail()}\n${relay.tail()}`,
     async () => (await relayCount(managementPort)) === 1,
@@ -54,6 +65,7 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
     dispatcher,
     relay,
     socketPath: `${directory}/dispatcher.sock`,
+    collectedHeapBytes: (name) => inspected ? collectedHeapBytes(inspectorPorts[name]) : Promise.resolve(undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
