@@ -18,7 +18,7 @@ export function mediaQuality(party: Reception, other: Reception, isAudio: boolea
   const most = (field: (source: SourceStatistics) => number) => Math.max(...sources.map(field));
   const lost = sum((source) => source.lost);
   const { clockRate } = main;
-  const said = reports.reported.get(main.ssrc);
+  const said = reports.reported.find(({ ssrc }) => ssrc === main.ssrc);
   return {
     packets: sum((source) => source.received),
     lost,

@@ -35,6 +35,8 @@ const MIN_ROUND_TRIP_MS = -20;
 
 /** What the receiver of a source says of it. */
 export interface ReportedReception {
+  /** Of the source; signed. */
+  readonly ssrc: number;
   /** Since the report before, 0 to 1. */
   fractionLost: number;
   /** Since the beginning. */
@@ -53,8 +55,8 @@ export class Reports implements ReportReader {
   readable: number;
   /** RTCP packets that could not: encrypted (SRTCP), or broken. */
   unreadable: number;
-  /** How the other party received this one's packets, by SSRC. */
-  readonly reported: Map<number, ReportedReception>;
+  /** How the other party received this one's packets. Few: a map would take six times the memory. */
+  readonly reported: ReportedReception[];
   readonly #passed: { ntpMiddle: number; atMs: number }[];
 
   constructor() {
@@ -63,7 +65,7 @@ export class Reports implements ReportReader {
     this.maxRoundTripMs = -1;
     this.readable = 0;
     this.unreadable = 0;
-    this.reported = new Map();
+    this.reported = [];
     this.#passed = [];
   }
 
@@ -80,13 +82,16 @@ export class Reports implements ReportReader {
 
   reportBlock(packet: Uint8Array, offset: number, nowMs: number): void {
     const { peer } = this;
-    const about = blockSsrc(packet, offset);
-    if (peer.reported.has(about) || peer.reported.size < MAX_REPORTED) {
-      peer.reported.set(about, {
-        fractionLost: fractionLost(packet, offset),
-        lost: cumulativeLost(packet, offset),
-        jitter: reportedJitter(packet, offset),
-      });
+    const ssrc = blockSsrc(packet, offset);
+    let said = peer.reported.find((it) => it.ssrc === ssrc);
+    if (said === undefined && peer.reported.length < MAX_REPORTED) {
+      said = { ssrc, fractionLost: 0, lost: 0, jitter: 0 };
+      peer.reported.push(said);
+    }
+    if (said !== undefined) {
+      said.fractionLost = fractionLost(packet, offset);
+      said.lost = cumulativeLost(packet, offset);
+      said.jitter = reportedJitter(packet, offset);
     }
     const echoed = lastSenderReport(packet, offset);
     const passed = peer.#passed.find(({ ntpMiddle }) => ntpMiddle === echoed);

@@ -55,11 +55,11 @@ Deno.test("Reports does not believe what no round trip is", () => {
 Deno.test("Reports tells how the other party receives, by source", () => {
   const { caller, callee } = parties();
   callee.receive(receiverReport({ about: SSRC, fractionLost: 0.25, lost: 12, jitter: 80 }), 0);
-  assertEquals(caller.reported.get(SSRC), { fractionLost: 0.25, lost: 12, jitter: 80 });
-  assertEquals(callee.reported.size, 0);
+  assertEquals(caller.reported, [{ ssrc: SSRC, fractionLost: 0.25, lost: 12, jitter: 80 }]);
+  assertEquals(callee.reported, []);
   for (let about = 1; about < 20; about++) callee.receive(receiverReport({ about }), 0);
   callee.receive(receiverReport({ about: SSRC, lost: 13 }), 0);
-  assertEquals([caller.reported.size, caller.reported.get(SSRC)!.lost], [8, 13]);
+  assertEquals([caller.reported.length, caller.reported[0]!.lost], [8, 13]);
 });
 
 Deno.test("Reports counts what it cannot read (RFC 3711 §3.4)", () => {

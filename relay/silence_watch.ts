@@ -95,7 +95,9 @@ export class SilenceWatch {
     this.problems.push({ kind, causes, startedAtMs, endedAtMs: Infinity });
     const seconds = Math.round((nowMs - startedAtMs) / 1000);
     const who = silent.length === 2 ? "either party" : `the ${silent[0]!.name}`;
-    const reasons = silent.map(({ name, rtp, silence }) => `${name}: ${silence.cause()}${refusedText(rtp)}`).join("; ");
+    const reasons = silent.map(({ name, rtp }) => `${name}: ${causes[name]}${refusedText(rtp, causes[name])}`).join(
+      "; ",
+    );
     return { kind: "noticed", text: `${kind} audio: nothing has come from ${who} for ${seconds} s (${reasons})` };
   }
 
@@ -105,6 +107,8 @@ export class SilenceWatch {
   }
 }
 
-function refusedText({ refused }: Leg): string {
-  return refused.port === 0 ? "" : `, last from ${bracketed(refused.hostname)}:${refused.port}`;
+function refusedText({ refused }: Leg, cause: string | undefined): string {
+  return refused.port === 0 || refused.reason !== cause
+    ? ""
+    : `, last from ${bracketed(refused.hostname)}:${refused.port}`;
 }

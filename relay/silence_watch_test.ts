@@ -188,6 +188,7 @@ Deno.test("SilenceWatch.cause() does not blame strangers who were refused while 
   const bench = new Bench();
   const all = () => (bench.caller(), bench.arrive(CALLEE, "203.0.113.9:7000", rtp({ ssrc: 5 })), bench.callee());
   bench.pass(5, all);
-  bench.pass(12, () => bench.caller());
+  const [line] = bench.pass(12, () => bench.caller());
+  assertMatch(line!, /\(callee: stopped\)$/);
   assertEquals(bench.watch.current?.causes, { callee: "stopped" });
 });

@@ -180,6 +180,17 @@ listen_management = 127.0.0.1:${management}
     const ports = await ask(`${directory}/dispatcher.sock`, "request", "callee");
     assertMatch(ports, /^127\.0\.0\.1 \d+\r\n$/);
     await ask(`${directory}/dispatcher.sock`, "reply", "callee");
+    const explained = await run("-A", "src/bin/ctl.ts", "explain", "programs", ...files);
+    assertMatch(
+      explained.out,
+      /^Call programs@test, up for 0:0\d, on relay 127\.0\.0\.1\n[^]*audio: neither party is heard\n/,
+    );
+    const facts = await run("-A", "src/bin/ctl.ts", "explain", "programs@test", "--json", ...files);
+    assertEquals(JSON.parse(facts.out).sessions[0].streams[0].caller.silence, "nothing came");
+    const unknown = await run("-A", "src/bin/ctl.ts", "explain", "nobody", ...files);
+    assertMatch(unknown.out, /^No relay knows a call .*\nAsked: 127\.0\.0\.1 \(unknown\)\./);
+    const misused = await run("-A", "src/bin/ctl.ts", "explain", ...files);
+    assertStringIncludes(misused.err, "explain CALL-ID");
     relay.signal("SIGTERM"); // ends its calls, and reports them
     assertEquals((await relay.ended()).code, 0, relay.tail());
     await dispatcher.line(/\[programs@test\] session did time out/);

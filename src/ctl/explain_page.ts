@@ -70,8 +70,8 @@ function explained(stream: StreamExplanation, session: Explanation): Explained {
     return { headline: "switched off", sentences: ["It was offered with port 0, so it has no ports and no media."] };
   }
   const parties = [
-    ...partySentences("caller", caller, callee),
-    ...partySentences("callee", callee, caller),
+    ...partySentences("caller", caller, callee, stream.ends_in === null),
+    ...partySentences("callee", callee, caller, stream.ends_in === null),
     ...learningSentences(stream),
   ];
   if (stream.ends_in === null) {
@@ -80,7 +80,11 @@ function explained(stream: StreamExplanation, session: Explanation): Explained {
   const silent = (["caller", "callee"] as const).filter((name) => stream[name]!.silence !== null);
   const timer = `If nothing changes, the stream ends in ${durationText(stream.ends_in)} as "${stream.ends_as}".`;
   if (stream.on_hold) return { headline: holdText(caller, callee), sentences: [...parties, timer] };
-  const causes = silent.map((name) => silenceSentence(name, stream[name]!));
+  const before = session.streams.slice(0, session.streams.indexOf(stream))
+    .findLast(({ media_type: type }) => type === stream.media_type);
+  const causes = silent.map((name) =>
+    silenceSentence(name, stream[name]!, name === "caller" ? callee : caller, before?.[name] ?? undefined)
+  );
   if (silent.length === 0) return { headline: heardText(stream), sentences: parties };
   const headline = silent.length === 2 ? "neither party is heard" : `the ${silent[0]} is not heard`;
   const early = session.answered ? [] : ["The call has not been answered, and who rings need not send."];
@@ -88,15 +92,15 @@ function explained(stream: StreamExplanation, session: Explanation): Explained {
 }
 
 function holdText(caller: PartyExplanation, callee: PartyExplanation): string {
-  if (caller.holds && callee.holds) return "on hold by both parties: silence is what they asked for";
-  return `on hold by the ${caller.holds ? "caller" : "callee"}: that the other one hears nothing is what it asked for`;
+  if (caller.holds && callee.holds) return "on hold by both parties, so nobody has to send";
+  return `on hold by the ${caller.holds ? "caller" : "callee"}, so the other one hears music or nothing`;
 }
 
 function heardText({ caller, callee }: StreamExplanation): string {
   const bad = ([["caller", caller], ["callee", callee]] as const)
     .filter(([, party]) => (party?.quality?.mos ?? 5) < GOOD_MOS).map(([name]) => `what the ${name} sends`);
   if (bad.length === 0) return "both parties are heard, and forwarded to each other";
-  return `both parties are heard, but ${bad.join(" and ")} arrives badly`;
+  return `both parties are heard, but ${bad.join(" and ")} ${bad.length === 1 ? "arrives" : "arrive"} badly`;
 }
 
 /** Streams end alike for different reasons. */

@@ -123,6 +123,13 @@ Deno.test("explainPage() says of a good call that both are heard, where they are
 });
 
 Deno.test("explainPage() says that a call sounds badly, and what the receiver reports", () => {
+  assertMatch(
+    sentences({
+      caller: party({ quality: { ...QUALITY, mos: 2 } }),
+      callee: party({ quality: { ...QUALITY, mos: 2 } }),
+    })[0]!,
+    /sends and what the callee sends arrive badly$/,
+  );
   const bad = party({
     quality: { ...QUALITY, mos: 2.9, loss_percent: 12, longest_loss_burst: 9, reported_loss_percent: 14 },
   });
@@ -219,12 +226,41 @@ Deno.test("explainPage() gives a cause for each if neither is heard, and says wh
   assertMatch(text, /and does ICE \(7 STUN messages came\)/);
 });
 
+Deno.test("explainPage() tells a party that sends to the other one's port", () => {
+  const address = "203.0.113.5:7000";
+  const caller = party({ refused: { ...REFUSED, address }, dropped: { wrong_source: 300 } });
+  const [, cause] = sentences({ caller, callee: party(UNHEARD) });
+  assertEquals(
+    cause,
+    "Nothing has come from the callee at 192.0.2.100:40002, but from 203.0.113.5:7000, which is an address of the callee, " +
+      "packets come to 192.0.2.100:40000, the other party's port: it was given the wrong SDP, or a server on the way has " +
+      "changed it.",
+  );
+  const stranger = party({ refused: REFUSED });
+  assertMatch(sentences({ caller: stranger, callee: party(UNHEARD) })[1]!, /does not send, a firewall/);
+});
+
+Deno.test("explainPage() tells a party that may still send to the ports of before", () => {
+  const before = stream({ status: "closed", ends_in: null, callee: party({ told: "192.0.2.100:40022" }) });
+  const now = stream({ callee: party(UNHEARD) });
+  const cause = (first: StreamExplanation) => page(session([first, now])).replaceAll(/\n {4}/g, " ").split("\n\n")[2]!;
+  assertMatch(
+    cause(before),
+    /at 192\.0\.2\.100:40002\. Until the SDP changed it sent to 192\.0\.2\.100:40022: if the new SDP/,
+  );
+  assertNotMatch(cause({ ...before, media_type: "video" }), /Until the SDP changed/);
+  assertNotMatch(
+    cause({ ...before, callee: party({ ...UNHEARD, told: "192.0.2.100:40022" }) }),
+    /Until the SDP changed/,
+  );
+});
+
 Deno.test("explainPage() says who holds", () => {
   const held = (caller: boolean, callee: boolean) =>
     sentences({ on_hold: true, caller: party({ holds: caller }), callee: party({ ...UNHEARD, holds: callee }) });
-  assertMatch(held(true, false)[0]!, /^audio: on hold by the caller: that the other one hears nothing/);
+  assertMatch(held(true, false)[0]!, /^audio: on hold by the caller, so the other one hears music or nothing$/);
   assertMatch(held(false, true)[0]!, /^audio: on hold by the callee/);
-  assertMatch(held(true, true)[0]!, /^audio: on hold by both parties/);
+  assertMatch(held(true, true)[0]!, /^audio: on hold by both parties, so nobody has to send$/);
   assertMatch(held(true, false).at(-1)!, /^If nothing changes, the stream ends in 2:55/);
 });
 
@@ -243,6 +279,17 @@ for (const [status, timeout_wait, expected] of ENDINGS) {
     assertMatch(end!, expected);
   });
 }
+
+Deno.test("explainPage() counts the time of a stream that has ended from its end", () => {
+  const ended = (fields: Partial<PartyExplanation>) =>
+    sentences({ status: "closed", ends_in: null, caller: party(fields) })[2]!;
+  assertMatch(ended({}), /to 192\.0\.2\.100:40000, until the end: it is behind a NAT/);
+  assertMatch(ended({ silent_for: 34 }), /, the latest 0:34 before the end/);
+  assertMatch(
+    sentences({ caller: party({ silent_for: 3, packets: 1 }) })[1]!,
+    /has sent 1 packet from .*, the latest 0:03 ago/,
+  );
+});
 
 Deno.test("explainPage() tells what was wrong before", () => {
   const problems = [
@@ -266,12 +313,17 @@ Deno.test("explainPage() tells a stranger's address, another port, and a NAT tha
 });
 
 Deno.test("explainPage() lists what was refused beside the party's own packets", () => {
-  const caller = party({ dropped: { no_destination: 5, wrong_source: 300, loop: 2 }, refused: REFUSED });
+  const caller = party({ dropped: { no_destination: 5, wrong_source: 300, loop: 2, undecided: 7 }, refused: REFUSED });
   const text = sentences({ caller }).find((sentence) => sentence.startsWith("At the caller's"));
   assertEquals(
     text,
     "At the caller's ports packets were refused: 300 came from another address than the one learnt, 2 came from the " +
       "relay itself; the last was from 198.51.100.66:5, 0:03 ago.",
+  );
+  const waiting = sentences({ caller: party({ ...UNHEARD, dropped: { undecided: 7 } }) });
+  assertMatch(
+    waiting.join("\n"),
+    /At the caller's ports packets were refused: 7 came before it was clear whose they are\./,
   );
 });
 

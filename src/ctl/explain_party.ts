@@ -4,12 +4,31 @@ import { durationText } from "./table.ts";
 
 export type PartyName = "caller" | "callee";
 
-/** Why nothing comes from a party that is silent, and what to do about it. */
-export function silenceSentence(name: PartyName, party: PartyExplanation): string {
+/**
+ * Why nothing comes from a party that is silent, and what to do about it. `before` is what was known of it in a stream of
+ * the same type that this one replaced.
+ */
+export function silenceSentence(
+  name: PartyName,
+  party: PartyExplanation,
+  other: PartyExplanation,
+  before: PartyExplanation | undefined,
+): string {
   const { told, silence, refused, signalled, signaling_address: signaling, learnt, silent_for: silentFor } = party;
   const from = refused === null ? "elsewhere" : refused.address;
   switch (silence) {
     case "nothing came":
+      if (isOf(other.refused?.address, party)) {
+        return `Nothing has come from the ${name} at ${told}, but from ${
+          other.refused!.address
+        }, which is an address of ` +
+          `the ${name}, packets come to ${other.told}, the other party's port: it was given the wrong SDP, or a server ` +
+          `on the way has changed it.`;
+      }
+      if (before !== undefined && before.packets > 0 && before.told !== told) {
+        return `Nothing has come from the ${name} at ${told}. Until the SDP changed it sent to ${before.told}: if the new ` +
+          `SDP did not reach the phone, or it did not take it, it still sends there.`;
+      }
       return `Nothing has come from the ${name} at ${told}: it does not send, a firewall on the way drops what it ` +
         `sends, or the SDP with that address did not reach it.`;
     case "stopped":
@@ -48,18 +67,28 @@ export function silenceSentence(name: PartyName, party: PartyExplanation): strin
   }
 }
 
+/** Whether a source has the host of the party's SDP or signalling. */
+function isOf(source: string | undefined, { signalled, signaling_address: signaling }: PartyExplanation): boolean {
+  return source !== undefined && (host(source) === signaling || host(source) === host(signalled));
+}
+
 /** Where a party is, what it sends, what becomes of that, and how it arrives. */
-export function partySentences(name: PartyName, party: PartyExplanation, other: PartyExplanation): string[] {
+export function partySentences(
+  name: PartyName,
+  party: PartyExplanation,
+  other: PartyExplanation,
+  ended: boolean,
+): string[] {
   const otherName: PartyName = name === "caller" ? "callee" : "caller";
   return [
-    whereSentence(name, party),
+    whereSentence(name, party, ended),
     ...party.packets > 0 ? [destinationSentence(name, party, otherName, other)] : [],
     ...qualitySentences(name, party, otherName),
     ...refusedSentences(name, party),
   ];
 }
 
-function whereSentence(name: PartyName, party: PartyExplanation): string {
+function whereSentence(name: PartyName, party: PartyExplanation, ended: boolean): string {
   const { signalled, signalled_routable: routable, signaling_address: signaling, learnt, told, ice } = party;
   const sdp = signalled === null
     ? "has not sent an SDP yet"
@@ -68,8 +97,12 @@ function whereSentence(name: PartyName, party: PartyExplanation): string {
   const doesIce = ice ? `, and does ICE (${party.stun_packets} STUN messages came)` : "";
   if (learnt === null) return `The ${name} ${sdp}${sip}${doesIce}.`;
   const seconds = party.silent_for ?? 0;
-  const latest = seconds < 2 ? "the latest just now" : `the latest ${durationText(seconds)} ago`;
-  const sent = `sent ${party.packets} packets from ${learnt} to ${told}, ${latest}`;
+  const latest = !ended
+    ? `the latest ${agoText(seconds)}`
+    : seconds < 2
+    ? "until the end"
+    : `the latest ${durationText(seconds)} before the end`;
+  const sent = `sent ${packetsText(party.packets)} from ${learnt} to ${told}, ${latest}`;
   return `The ${name} ${sdp}${sip}${doesIce}; it has ${sent}${natText(party)}.`;
 }
 
@@ -97,10 +130,12 @@ function destinationSentence(
       : other.signalled_routable
       ? "has an SDP address that the relay cannot send to, of another family"
       : "has a private address in its SDP";
-    return `What the ${name} sends is dropped, ${lost} packets so far: the ${otherName} ${why}, and nothing has come ` +
+    return `What the ${name} sends is dropped, ${
+      packetsText(lost)
+    } so far: the ${otherName} ${why}, and nothing has come ` +
       `from it that would show where it is.`;
   }
-  const early = lost === 0 ? "" : `; ${lost} packets were dropped before that was known`;
+  const early = lost === 0 ? "" : `; before that was known, ${packetsText(lost)} had to be dropped`;
   if (other.learnt === null) {
     return `What the ${name} sends goes to ${other.sent_to}, the ${otherName}'s SDP address, from where nothing has ` +
       `come${early}.`;
@@ -133,14 +168,22 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ["loop", "came from the relay itself"],
 ]);
 
-function refusedSentences(name: PartyName, { dropped, refused }: PartyExplanation): string[] {
-  const counts = Object.entries(dropped).filter(([reason, count]) => count > 0 && reason !== "no_destination");
+function refusedSentences(name: PartyName, { dropped, refused, learnt }: PartyExplanation): string[] {
+  const counts = Object.entries(dropped).filter(([reason, count]) =>
+    count > 0 && reason !== "no_destination" && !(reason === "undecided" && learnt !== null) // it is decided
+  );
   if (counts.length === 0) return [];
   const texts = counts.map(([reason, count]) => `${count} ${REFUSALS.get(reason) ?? reason}`);
-  const last = refused === null
-    ? ""
-    : `; the last was from ${refused.address}, ${durationText(refused.seconds_ago)} ago`;
+  const last = refused === null ? "" : `; the last was from ${refused.address}, ${agoText(refused.seconds_ago)}`;
   return [`At the ${name}'s ports packets were refused: ${texts.join(", ")}${last}.`];
+}
+
+function packetsText(count: number): string {
+  return count === 1 ? "1 packet" : `${count} packets`;
+}
+
+function agoText(seconds: number): string {
+  return seconds < 2 ? "just now" : `${durationText(seconds)} ago`;
 }
 
 /** The address without its port and brackets. */

@@ -117,6 +117,11 @@ export class MediaService implements AsyncDisposable {
 
   /** The running sessions, as the management port tells. */
   async sessions(): Promise<SessionStatistics[]> {
+    return JSON.parse(await this.ask("sessions")) as SessionStatistics[];
+  }
+
+  /** What the management port answers. */
+  async ask(command: string): Promise<string> {
     let answer: string | undefined;
     const { managementPort } = this.place;
     await using connection = new LabConnection(this.lab.publicHost, "127.0.0.1", managementPort, (text) => {
@@ -124,8 +129,8 @@ export class MediaService implements AsyncDisposable {
       if (end >= 0) answer ??= text.slice(0, end);
       return text;
     });
-    await connection.write("sessions\r\n");
-    return JSON.parse(await until("the dispatcher to list its sessions", () => answer)) as SessionStatistics[];
+    await connection.write(`${command}\r\n`);
+    return await until(`the dispatcher to answer ${command}`, () => answer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
