@@ -2,14 +2,12 @@
  * The sources that signalling does not vouch for, while a leg's party is being learnt: who has sent what, and whether it
  * looks like a party that speaks rather than like somebody who tries ports.
  *
- * A source proves itself by three packets of one RTP flow (RFC 3550 §A.1), or two of another protocol, over 150 ms; the
- * real party has that time to turn up. Of several, the one with the better rank is best, then the one that came first.
+ * A source proves itself by three packets of one RTP flow (RFC 3550 §A.1), or two of another protocol, over a time in which
+ * the real party may turn up. Of several, the one with the better rank is best, then the one that came first.
  * @module
  */
 import { type PacketKind, sequenceNumber, ssrc } from "../src/rtp/mod.ts";
 
-/** How long a source is looked at. Within it a party that signalling vouches for sends seven packets of 20 ms. */
-const WINDOW_MS = 150;
 const MIN_RTP_PACKETS = 3;
 const MIN_OTHER_PACKETS = 2;
 /** Packets of one flow are at most so many apart, lost ones included. */
@@ -18,7 +16,7 @@ const MAX_SEQUENCE_STEP = 100;
 const SILENT_MS = 300;
 /** Few are enough: one is the party, and the others are strangers. */
 const MAX_CANDIDATES = 4;
-/** 150 ms of video at 1 Mbit/s, which also bounds the memory that a flood can take. */
+/** 250 ms of video at 1 Mbit/s, which also bounds the memory that a flood can take. */
 const MAX_HELD_PACKETS = 32;
 /** Older ones are of no use: a burst of them would only fill the other party's jitter buffer. */
 const MAX_HELD_MS = 250;
@@ -68,8 +66,8 @@ class Candidate {
     this.#sequence = sequenceNumber(packet);
   }
 
-  hasProved(nowMs: number): boolean {
-    return nowMs - this.firstAtMs >= WINDOW_MS &&
+  hasProved(sinceMs: number, windowMs: number, nowMs: number): boolean {
+    return nowMs - Math.max(this.firstAtMs, sinceMs) >= windowMs &&
       (this.rtpPackets > 0 ? this.rtpPackets >= MIN_RTP_PACKETS : this.packets >= MIN_OTHER_PACKETS);
   }
 
@@ -98,10 +96,11 @@ export class Candidates {
     this.#find(hostname, port)?.hold(packet, nowMs);
   }
 
-  /** Whether a source has proved itself, and none that still sends is better. */
-  isBest(hostname: string, port: number, nowMs: number): boolean {
+  /** Whether a source has proved itself for `windowMs`, of which none counts before `sinceMs`, and none that still sends is
+   * better. */
+  isBest(hostname: string, port: number, sinceMs: number, windowMs: number, nowMs: number): boolean {
     const candidate = this.#find(hostname, port);
-    if (candidate === undefined || !candidate.hasProved(nowMs)) return false;
+    if (candidate === undefined || !candidate.hasProved(sinceMs, windowMs, nowMs)) return false;
     return this.#candidates.every((other) => other.rank <= candidate.rank || nowMs - other.lastAtMs >= SILENT_MS);
   }
 

@@ -54,6 +54,11 @@ const NEARBY = 2;
 const VOUCHED_FOR = 3;
 const EXACT = 4;
 
+/** How long a source that is not vouched for is looked at. Within it the party itself sends seven packets of 20 ms. */
+const WINDOW_MS = 150;
+/** The same for a quite unknown source if the party could be vouched for: as long as an answer may take to reach a phone, and
+ * the phone to begin, so that a stranger who floods the port does not get what it would play to the party. */
+const STRANGER_WINDOW_MS = 1000;
 /** For so long packets from an address that the party has left are late, not proof that it is still there. */
 const OBSOLETE_MS = 5000;
 /** A source is silent, and a flow may go on from elsewhere, when nothing has come for so long: fifteen packets
@@ -74,6 +79,9 @@ export class Learning {
   #sdpPort = 0;
   /** The SDP's address is one of the relay's own ports: another session's, whose packets come from just there. */
   #sdpIsOwn = false;
+  /** Whether the SDP or the signalling has an address that the party's packets could come from. */
+  #canBeVouchedFor = false;
+  #signalledAtMs = -Infinity;
   #signalingHostname = "";
   /** What addresses of the signalling address's network begin with; "" if that is unknown. */
   #nearby = "";
@@ -95,8 +103,13 @@ export class Learning {
     this.#rules = rules;
   }
 
-  /** What signalling says of the party: the SDP address and port, and where its SIP messages come from ("" if unknown). */
-  setSignalled(hostname: string, port: number, signalingHostname: string): void {
+  /**
+   * What signalling says of the party: the SDP address and port, whether that can be its real one, and where its SIP
+   * messages come from ("" if unknown).
+   */
+  setSignalled(hostname: string, port: number, routable: boolean, signalingHostname: string, nowMs: number): void {
+    if (hostname !== this.#sdpHostname || port !== this.#sdpPort) this.#signalledAtMs = nowMs;
+    this.#canBeVouchedFor = routable || signalingHostname !== "";
     this.#sdpHostname = hostname;
     this.#sdpPort = port;
     this.#sdpIsOwn = this.#rules.isOwn(hostname, port);
@@ -160,7 +173,9 @@ export class Learning {
     if (kind === "rtp" && this.#goesOn(packet, nowMs - lastMediaAtMs)) return "learnt";
     this.#candidates.note(packet, kind, hostname, port, rank, nowMs);
     // Before the party's own SDP nothing tells it from a stranger, who must not be first to hear or to be heard.
-    if (this.#sdpHostname !== "" && this.#candidates.isBest(hostname, port, nowMs)) return "learnt";
+    const windowMs = rank === UNKNOWN && this.#canBeVouchedFor ? STRANGER_WINDOW_MS : WINDOW_MS;
+    const isBest = this.#candidates.isBest(hostname, port, this.#signalledAtMs, windowMs, nowMs);
+    if (this.#sdpHostname !== "" && isBest) return "learnt";
     this.#candidates.hold(packet, hostname, port, nowMs);
     return "undecided";
   }

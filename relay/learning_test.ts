@@ -19,7 +19,14 @@ class Bench {
   constructor(rules: Partial<LearningRules> = {}, signalled = true) {
     const isOwn = (hostname: string, port: number) => hostname === RELAY && port >= 40_000;
     this.learning = new Learning({ mode: "heuristic", rebinding: true, isOwn, ...rules });
-    if (signalled) this.learning.setSignalled(SDP, 6000, SIGNALING);
+    if (signalled) this.learning.setSignalled(SDP, 6000, true, SIGNALING, 0);
+  }
+
+  /** One whose party has said nothing by which it could be known: a private address, and no signalling address. */
+  static blind(): Bench {
+    const bench = new Bench({}, false);
+    bench.learning.setSignalled("10.0.0.5", 6000, false, "", 0);
+    return bench;
   }
 
   judge(hostname: string, port: number, packet = rtp(), afterMs = 0): string {
@@ -32,7 +39,7 @@ class Bench {
   }
 
   /** Packets of one flow, one every 20 ms; returns what became of the last. */
-  flow(hostname: string, port: number, packets = 9, ssrc = 666): string {
+  flow(hostname: string, port: number, packets = 51, ssrc = 666): string {
     let last = "";
     for (let sequenceNumber = 1; sequenceNumber <= packets; sequenceNumber++) {
       last = this.judge(hostname, port, rtp({ ssrc, sequenceNumber }), 20);
@@ -79,13 +86,30 @@ for (const [mode, hostname, port, becomes] of SECOND) {
   });
 }
 
-Deno.test("Learning.judge() learns an unknown source that has sent a flow for 150 ms, if nothing better comes", () => {
+Deno.test("Learning.judge() learns an unknown source that has sent a flow for a second, if nothing better comes", () => {
   const bench = new Bench();
   const judgements = Array.from(
-    { length: 9 },
+    { length: 51 },
     (_, index) => bench.judge(STRANGER, 5, rtp({ ssrc: 666, sequenceNumber: index }), index === 0 ? 0 : 20),
   );
-  assertEquals(judgements, [...Array(8).fill("undecided"), "learnt"]);
+  assertEquals(judgements, [...Array(50).fill("undecided"), "learnt"]);
+});
+
+Deno.test("Learning.judge() waits 150 ms for the party where nothing could vouch for it anyway", () => {
+  const bench = Bench.blind();
+  assertEquals(bench.flow(STRANGER, 5, 8), "undecided");
+  assertEquals(bench.judge(STRANGER, 5, rtp({ ssrc: 666, sequenceNumber: 9 }), 20), "learnt");
+});
+
+Deno.test("Learning.judge() counts no second before the party's SDP: a stranger who floods early waits like all others", () => {
+  const bench = new Bench({}, false);
+  bench.flow(STRANGER, 5, 500);
+  bench.learning.setSignalled(SDP, 6000, true, SIGNALING, bench.nowMs);
+  const next = (sequenceNumber: number, afterMs: number) =>
+    bench.judge(STRANGER, 5, rtp({ ssrc: 666, sequenceNumber }), afterMs);
+  assertEquals(next(501, 999), "undecided");
+  bench.learning.setSignalled(SDP, 6000, true, SIGNALING, bench.nowMs); // the answer again does not begin it anew
+  assertEquals(next(502, 1), "learnt");
 });
 
 Deno.test("Learning.judge() learns nothing from packets that are no flow, however many and long", () => {
@@ -97,7 +121,7 @@ Deno.test("Learning.judge() learns nothing from packets that are no flow, howeve
 });
 
 Deno.test("Learning.judge() wants two packets over 150 ms of protocols without a flow: DTLS after STUN, RTCP (RFC 7983 §7)", () => {
-  const bench = new Bench();
+  const bench = Bench.blind();
   assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, 0), "accepted");
   assertEquals(bench.judge(STRANGER, 5, dtls(), 149), "undecided");
   assertEquals(bench.judge(STRANGER, 5, dtls(), 1), "learnt");
@@ -119,16 +143,19 @@ Deno.test("Learning.judge() prefers the signalling's network to an unknown sourc
 
 Deno.test("Learning.judge() does not wait for a better source that has fallen silent", () => {
   const bench = new Bench();
+  bench.flow(STRANGER, 5, 45);
   assertEquals(bench.judge(NEIGHBOUR, 6000), "undecided");
-  assertEquals(bench.flow(STRANGER, 5, 14), "undecided"); // 280 ms
-  assertEquals(bench.flow(STRANGER, 5, 3), "learnt");
+  const next = (sequenceNumber: number, afterMs: number) =>
+    bench.judge(STRANGER, 5, rtp({ ssrc: 666, sequenceNumber }), afterMs);
+  assertEquals(next(46, 299), "undecided");
+  assertEquals(next(47, 1), "learnt");
 });
 
 Deno.test("Learning.judge() learns no unknown source before the party's own SDP, and a vouched one at once after it", () => {
   const bench = new Bench({}, false);
   assertEquals(bench.flow(STRANGER, 5, 500), "undecided");
   assertEquals(bench.judge(SIGNALING, 5), "undecided");
-  bench.learning.setSignalled("10.0.0.5", 6000, SIGNALING);
+  bench.learning.setSignalled("10.0.0.5", 6000, false, SIGNALING, bench.nowMs);
   assertEquals(bench.judge(SIGNALING, 5), "learnt");
 });
 
@@ -185,13 +212,13 @@ Deno.test("Learning.acceptStun() leaves STUN to a better source, and to none tha
 
 Deno.test("Learning lets the relay's own port in where the SDP says just that: a call may pass the relay twice", () => {
   const bench = new Bench();
-  bench.learning.setSignalled(RELAY, 40_000, RELAY);
+  bench.learning.setSignalled(RELAY, 40_000, true, RELAY, 0);
   assertEquals(bench.judge(RELAY, 40_002), "loop");
   assertEquals(bench.judge(RELAY, 40_000), "learnt");
 });
 
 Deno.test("Learning.takeHeld() has what the party said before it was learnt, and nothing of others or from long ago", () => {
-  const bench = new Bench();
+  const bench = Bench.blind();
   bench.judge(STRANGER, 6, rtp({ sequenceNumber: 77 }));
   const buffer = rtp();
   for (let sequenceNumber = 1; sequenceNumber <= 9; sequenceNumber++) {
@@ -205,18 +232,18 @@ Deno.test("Learning.takeHeld() has what the party said before it was learnt, and
 Deno.test("Learning keeps the latest 250 ms of an early party, at most 32 packets, until its SDP comes", () => {
   const bench = new Bench({}, false);
   bench.flow(SIGNALING, 5, 100, 1); // two seconds
-  bench.learning.setSignalled("10.0.0.5", 6000, SIGNALING);
+  bench.learning.setSignalled("10.0.0.5", 6000, false, SIGNALING, bench.nowMs);
   assertEquals(bench.judge(SIGNALING, 5, rtp({ ssrc: 1, sequenceNumber: 101 }), 20), "learnt");
   assertEquals(bench.learning.takeHeld(bench.nowMs).map(({ packet }) => packet[3]), range(89, 100));
   const burst = new Bench({}, false);
   for (let sequenceNumber = 1; sequenceNumber <= 99; sequenceNumber++) burst.judge(SDP, 6000, rtp({ sequenceNumber }));
-  burst.learning.setSignalled(SDP, 6000, "");
+  burst.learning.setSignalled(SDP, 6000, true, "", 0);
   burst.judge(SDP, 6000, rtp({ sequenceNumber: 100 }));
   assertEquals(burst.learning.takeHeld(burst.nowMs).map(({ packet }) => packet[3]), range(68, 99));
 });
 
 Deno.test("Learning remembers four sources; a better one takes the place of a worse, another one that of a silent", () => {
-  const bench = new Bench();
+  const bench = Bench.blind();
   for (let port = 1; port <= 4; port++) bench.judge(STRANGER, port);
   assertEquals(bench.flow(STRANGER, 5, 14), "undecided"); // no room until the four have been silent for 300 ms
   assertEquals(bench.flow(STRANGER, 5, 9), "learnt");

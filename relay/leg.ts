@@ -291,8 +291,8 @@ export class Leg {
    * What signalling says of the party: the SDP address and port of this component, whether packets may go there before
    * the party has sent any, and where its SIP messages come from ("" if unknown). Does not touch what was learnt.
    */
-  setSignalled(hostname: string, port: number, routable: boolean, signalingHostname: string): void {
-    this.#learning.setSignalled(hostname, port, signalingHostname);
+  setSignalled(hostname: string, port: number, routable: boolean, signalingHostname: string, nowMs: number): void {
+    this.#learning.setSignalled(hostname, port, routable, signalingHostname, nowMs);
     if (this.state !== "learning") return;
     this.destination.hostname = routable ? hostname : "";
     this.destination.port = routable ? port : 0;

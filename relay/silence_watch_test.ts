@@ -24,7 +24,7 @@ class Bench {
       const socket = this.sockets.openSocket(port);
       const component = index % 2 === 0 ? "rtp" : "rtcp";
       const leg = new Leg(component, { learnt() {}, lost() {} }, socket, rules, false);
-      leg.setSignalled(index < 2 ? "192.0.2.1" : "192.0.2.2", (index < 2 ? 6000 : 7000) + index % 2, true, "");
+      leg.setSignalled(index < 2 ? "192.0.2.1" : "192.0.2.2", (index < 2 ? 6000 : 7000) + index % 2, true, "", 0);
       socket.attach(leg);
       return leg;
     });
@@ -171,7 +171,7 @@ Deno.test('SilenceWatch.cause() is "obsolete source" if packets come from where 
   bench.pass(5, () => (bench.caller(), bench.callee()));
   const callee = bench.legs[2]!;
   callee.relearn(bench.nowMs);
-  callee.setSignalled("192.0.2.3", 7000, true, "");
+  callee.setSignalled("192.0.2.3", 7000, true, "", 0);
   bench.pass(4, () => (bench.caller(), bench.callee()));
   bench.pass(8, () => bench.caller());
   assertEquals(bench.watch.current?.causes, { callee: "obsolete source" });

@@ -120,8 +120,8 @@ export class Transport implements LegOwner {
     const reachable = routable && !loops && isSameFamily(this.interfaces[party].address, address);
     const { rtp, rtcp } = this.#sides[party];
     for (const leg of [rtp, rtcp]) if (moved) leg.relearn(nowMs);
-    rtp.setSignalled(hostname, port, reachable, signalingAddress);
-    rtcp.setSignalled(hostname, port + 1, reachable, signalingAddress);
+    rtp.setSignalled(hostname, port, reachable, signalingAddress, nowMs);
+    rtcp.setSignalled(hostname, port + 1, reachable, signalingAddress, nowMs);
   }
 
   /** Whether packets for that address would come back to one of this transport's own ports. */
