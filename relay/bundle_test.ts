@@ -84,6 +84,16 @@ Deno.test("Relay leaves streams that an answer does not bundle apart, and fax al
   assertEquals(call.answer(ANSWER_APART), "40000 40004");
   const fax = new Call();
   assertEquals(fax.offer("audio:192.0.2.1:6000,image:192.0.2.1:6000"), "40002 40006");
+  const first = new Call();
+  assertEquals(first.offer("image:192.0.2.1:6000,audio:192.0.2.1:6000"), "40002 40006");
+});
+
+Deno.test("Relay keeps a bundle that was offered where an answer takes it apart, which it must not (RFC 9143 §7.3.3)", () => {
+  const call = new Call();
+  call.offer(TOGETHER);
+  assertEquals(call.answer(ANSWER_APART), "40000 40000");
+  call.host.arrive(40000, "192.0.2.1:6000");
+  assertEquals(call.host.sockets.takeSent(), ["40002 > 192.0.2.2:7000"]);
 });
 
 Deno.test("Relay carries a bundle's media, and multiplexed RTCP, and counts them once (RFC 5761, RFC 9143 §9)", () => {

@@ -186,7 +186,7 @@ Deno.test("Learning.judge() follows no new mapping where that is turned off, and
 Deno.test("Learning.judge() holds on to an unknown party when strangers of its network come, not when it is vouched for", () => {
   const bench = new Bench();
   bench.flow(STRANGER, 5);
-  assertEquals(bench.flow(NEIGHBOUR, 6000, 50), "wrong source");
+  assertEquals(bench.judge(NEIGHBOUR, 6000), "wrong source");
   assertEquals(bench.judge(SIGNALING, 6000), "vouched for");
 });
 

@@ -13,7 +13,7 @@
  * | any      | close                             | closed   |                                                      |
  * @module
  */
-import { classify, type PacketKind, payloadType } from "../src/rtp/mod.ts";
+import { classify, isUdptl, type PacketKind, payloadType } from "../src/rtp/mod.ts";
 import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning.ts";
 import { Reception } from "./reception.ts";
 
@@ -69,8 +69,8 @@ export class Leg {
   readonly component: "rtp" | "rtcp";
   readonly #owner: LegOwner;
   readonly #socket: LegSocket;
-  /** Whether anything at all is media, as in UDPTL and other protocols without a header to know them by. */
-  readonly #anyIsMedia: boolean;
+  /** Whether what looks like nothing else may be UDPTL. */
+  readonly #isFax: boolean;
   /** The other party's leg of the same component; set once, by the stream. */
   peer: Leg;
   /** How the party's media arrive; one for both components, given by the stream. */
@@ -112,12 +112,12 @@ export class Leg {
     owner: LegOwner,
     socket: LegSocket,
     rules: LearningRules,
-    anyIsMedia: boolean,
+    isFax: boolean,
   ) {
     this.component = component;
     this.#owner = owner;
     this.#socket = socket;
-    this.#anyIsMedia = anyIsMedia;
+    this.#isFax = isFax;
     this.peer = this;
     this.reception = new Reception();
     this.state = "learning";
@@ -179,7 +179,7 @@ export class Leg {
     if (this.state === "closed") return this.#drop("wrong source");
     const kind = classify(packet);
     if (kind === "stun" && this.state === "learning") return this.#receiveStun(packet, hostname, port, nowMs);
-    if (kind === "stun" || (kind === "other" && !this.#anyIsMedia)) {
+    if (kind === "stun" || (kind === "other" && !(this.#isFax && isUdptl(packet)))) {
       return this.#drop(this.state === "latched" ? "wrong source" : "not media");
     }
     const judgement = this.#learning.judge(packet, kind, hostname, port, this.lastMediaAtMs, nowMs);

@@ -16,7 +16,7 @@ const OBSOLETE_MS = 5000;
 
 interface LegsOptions extends Partial<LearningRules> {
   readonly calleeKnown?: boolean;
-  readonly anyIsMedia?: boolean;
+  readonly isFax?: boolean;
   readonly signaling?: string;
 }
 
@@ -26,7 +26,7 @@ type Arrive = (packet: Uint8Array, hostname: string, port: number, nowMs?: numbe
  * The two RTP legs of a stream. Packets for the callee have somewhere to go unless `calleeKnown` is false. The caller's SDP
  * has a private address, and its SIP messages come from `signaling`.
  */
-function legs({ calleeKnown = true, anyIsMedia = false, signaling = PHONE, ...rules }: LegsOptions = {}) {
+function legs({ calleeKnown = true, isFax = false, signaling = PHONE, ...rules }: LegsOptions = {}) {
   const sockets = new FakeSockets();
   const events: string[] = [];
   const owner: LegOwner = {
@@ -40,7 +40,7 @@ function legs({ calleeKnown = true, anyIsMedia = false, signaling = PHONE, ...ru
       owner,
       socket,
       { mode: "heuristic", rebinding: true, isOwn: () => false, ...rules },
-      anyIsMedia,
+      isFax,
     );
     socket.attach(leg);
     return leg;
@@ -94,8 +94,9 @@ Deno.test("Leg.receive() learns nothing from bytes that are no media (RFC 7983 �
   assertEquals(sockets.takeSent(), []);
 });
 
-Deno.test("Leg.receive() takes anything for media where the protocol has no header (T.38 §9)", () => {
-  const { caller, arrive } = legs({ anyIsMedia: true });
+Deno.test("Leg.receive() learns from UDPTL in a fax stream, and not from what cannot be UDPTL (T.38 §9)", () => {
+  const { caller, arrive } = legs({ isFax: true });
+  assertEquals(arrive(new TextEncoder().encode("GET / HTTP/1.1"), PHONE, 6000), "not media");
   assertEquals(arrive(udptl(0), PHONE, 6000), "forward");
   assertEquals(caller.remote, `${PHONE}:6000`);
 });
@@ -431,7 +432,7 @@ Deno.test("Leg.receive() counts any bytes from anywhere exactly once, and never 
     "loop",
   ];
   const rules = fc.record({
-    anyIsMedia: fc.boolean(),
+    isFax: fc.boolean(),
     calleeKnown: fc.boolean(),
     mode: fc.constantFrom(...LEARNING_MODES),
     rebinding: fc.boolean(),

@@ -80,7 +80,9 @@ Deno.test("Relay.handle() keeps its addresses while streams stay, and chooses an
   const host = dualStack();
   addressesTold(V4, V4, host);
   const again = (media: string, cseq: number) => update(host, { ...V6, cseq, toTag: "callee", media }).split(" ")[0];
-  assertEquals(again("audio:192.0.2.1:6000,video:2001:db8::1:6002", 2), "192.0.2.100");
+  assertEquals(again("video:2001:db8::1:6002,audio:192.0.2.1:6000", 2), "192.0.2.100");
+  const video = "video:192.0.2.2:7002,audio:192.0.2.2:7000";
+  assertEquals(update(host, { ...ANSWER, media: video, cseq: 2 }).split(" ")[0], "192.0.2.100");
   assertEquals(again("audio:2001:db8::1:6000", 3), "192.0.2.100"); // it is the callee who is told
   assertEquals(update(host, { ...ANSWER, ...V4, cseq: 3 }).split(" ")[0], "2001:db8::100");
 });

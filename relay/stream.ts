@@ -121,10 +121,10 @@ export class Stream implements TransportUser {
     this.createdAtMs = nowMs;
     this.#env = env;
     this.#signalledAtMs = nowMs;
-    const anyIsMedia = this.type === "image"; // UDPTL has no header to know it by (ITU-T T.38 §9)
+    const isFax = this.type === "image";
     this.#own = offer.media.port === 0 || bundledWith !== undefined
       ? undefined
-      : new Transport(this, interfaces, env.learning, anyIsMedia, nowMs);
+      : new Transport(this, interfaces, env.learning, isFax, nowMs);
     this.#transport = this.#own;
     this.allowPackets();
     this.silence = this.#own && new SilenceWatch(this.#own.side("caller"), this.#own.side("callee"));

@@ -43,7 +43,7 @@ export class Transport implements LegOwner {
     user: TransportUser,
     interfaces: PartyInterfaces,
     learning: LearningRules,
-    anyIsMedia: boolean,
+    isFax: boolean,
     nowMs: number,
   ) {
     this.#users = [user];
@@ -59,8 +59,8 @@ export class Transport implements LegOwner {
     const createSide = (pair: PortPair): Side => {
       const side = {
         pair,
-        rtp: new Leg("rtp", this, pair.rtp, learning, anyIsMedia),
-        rtcp: new Leg("rtcp", this, pair.rtcp, learning, anyIsMedia),
+        rtp: new Leg("rtp", this, pair.rtp, learning, isFax),
+        rtcp: new Leg("rtcp", this, pair.rtcp, learning, isFax),
       };
       side.rtcp.reception = side.rtp.reception;
       pair.rtp.attach(side.rtp);

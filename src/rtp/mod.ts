@@ -4,3 +4,4 @@ export * from "./codec_name.ts";
 export * from "./demux.ts";
 export * from "./e_model.ts";
 export * from "./rtcp.ts";
+export * from "./udptl.ts";
