@@ -18,7 +18,7 @@
  * | no     | any       | where signalling has just moved the party away from, not `EXACT` | `obsolete source`   |
  * | no     | any       | anywhere, and the RTP flow of before goes on                    | `learnt`             |
  * | no     | open      | anywhere                                                       | `learnt`             |
- * | no     | strict    | `VOUCHED_FOR` or better; lower                                 | `learnt`; `unvouched source` |
+ * | no     | strict, and not open for RTCP | `VOUCHED_FOR` or better; lower              | `learnt`; `unvouched source` |
  * | no     | heuristic | `VOUCHED_FOR` or better                                        | `learnt`             |
  * | no     | heuristic | lower, until it has proved to be a flow and none beats it       | `undecided`          |
  * | no     | heuristic | lower, from then on                                            | `learnt`             |
@@ -73,6 +73,7 @@ const TIMESTAMP_SLACK_MS = 2000;
 
 export class Learning {
   readonly #rules: LearningRules;
+  readonly #component: "rtp" | "rtcp";
   /** 0 while nothing is learnt. */
   #rank = 0;
   #sdpHostname = "";
@@ -99,8 +100,9 @@ export class Learning {
   #timestamp = 0;
   readonly #candidates = new Candidates();
 
-  constructor(rules: LearningRules) {
+  constructor(rules: LearningRules, component: "rtp" | "rtcp") {
     this.#rules = rules;
+    this.#component = component;
   }
 
   /**
@@ -169,7 +171,8 @@ export class Learning {
     if (rank < EXACT && this.#isObsolete(hostname, port, nowMs)) return "obsolete source";
     const { mode } = this.#rules;
     if (mode === "open" || rank >= VOUCHED_FOR) return "learnt";
-    if (mode === "strict") return "unvouched source";
+    // RTCP comes from where RTP does, so there is never a reason to believe a stranger.
+    if (mode === "strict" || this.#component === "rtcp") return "unvouched source";
     if (kind === "rtp" && this.#goesOn(packet, nowMs - lastMediaAtMs)) return "learnt";
     this.#candidates.note(packet, kind, hostname, port, rank, nowMs);
     // Before the party's own SDP nothing tells it from a stranger, who must not be first to hear or to be heard.
@@ -190,14 +193,16 @@ export class Learning {
   }
 
   /**
-   * Whether STUN for the party may go to a source of STUN while nothing is learnt: not if a better one has sent some. It
-   * also speaks for what comes from there later.
+   * Whether STUN for the party may go to a source of STUN while nothing is learnt: not if a better one has sent some, and
+   * to an unknown one only if the party uses ICE, which judges it itself (RFC 8445 §7.3). It also speaks for what comes from
+   * there later.
    */
-  acceptStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): "accepted" | Refusal {
+  acceptStun(packet: Uint8Array, hostname: string, port: number, ice: boolean, nowMs: number): "accepted" | Refusal {
     const rank = this.#rankOf(hostname, port);
     const loop = this.#loop(rank, hostname, port);
     if (loop !== undefined) return loop;
-    if (this.#rules.mode === "strict" && rank < VOUCHED_FOR) return "unvouched source";
+    const { mode } = this.#rules;
+    if (rank < VOUCHED_FOR && (mode === "strict" || (mode === "heuristic" && !ice))) return "unvouched source";
     if (rank < this.#stunRank) return "wrong source";
     this.#stunRank = rank;
     if (rank < VOUCHED_FOR) this.#candidates.note(packet, "stun", hostname, port, rank, nowMs);

@@ -16,9 +16,9 @@ class Bench {
   nowMs = 0;
   lastMediaAtMs = -Infinity;
 
-  constructor(rules: Partial<LearningRules> = {}, signalled = true) {
+  constructor(rules: Partial<LearningRules> = {}, signalled = true, component: "rtp" | "rtcp" = "rtp") {
     const isOwn = (hostname: string, port: number) => hostname === RELAY && port >= 40_000;
-    this.learning = new Learning({ mode: "heuristic", rebinding: true, isOwn, ...rules });
+    this.learning = new Learning({ mode: "heuristic", rebinding: true, isOwn, ...rules }, component);
     if (signalled) this.learning.setSignalled(SDP, 6000, true, SIGNALING, 0);
   }
 
@@ -120,14 +120,25 @@ Deno.test("Learning.judge() learns nothing from packets that are no flow, howeve
   }
 });
 
-Deno.test("Learning.judge() wants two packets over 150 ms of protocols without a flow: DTLS after STUN, RTCP (RFC 7983 §7)", () => {
+Deno.test("Learning.judge() wants two packets over 150 ms of protocols without a flow: DTLS after STUN (RFC 7983 §7)", () => {
   const bench = Bench.blind();
-  assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, 0), "accepted");
+  assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, true, 0), "accepted");
   assertEquals(bench.judge(STRANGER, 5, dtls(), 149), "undecided");
   assertEquals(bench.judge(STRANGER, 5, dtls(), 1), "learnt");
-  const other = new Bench();
-  assertEquals(other.judge(STRANGER, 5, rtcp()), "undecided");
-  assertEquals(other.judge(STRANGER, 5, rtcp(), 5000), "learnt");
+});
+
+Deno.test("Learning.judge() believes no unknown source of RTCP, which comes from where RTP does (RFC 3550 §11)", () => {
+  const bench = new Bench({}, true, "rtcp");
+  for (const hostname of [STRANGER, NEIGHBOUR]) assertEquals(bench.judge(hostname, 5, rtcp()), "unvouched source");
+  bench.learning.setRtpSource(STRANGER, 4);
+  assertEquals(bench.judge(STRANGER, 99, rtcp()), "learnt");
+  assertEquals(new Bench({ mode: "open" }, true, "rtcp").judge(STRANGER, 5, rtcp()), "learnt");
+});
+
+Deno.test("Learning.acceptStun() takes STUN from an unknown source only of a party with ICE (RFC 8445 §7.3)", () => {
+  assertEquals(new Bench().learning.acceptStun(stun(), STRANGER, 5, false, 0), "unvouched source");
+  assertEquals(new Bench().learning.acceptStun(stun(), SIGNALING, 5, false, 0), "accepted");
+  assertEquals(new Bench({ mode: "open" }).learning.acceptStun(stun(), STRANGER, 5, false, 0), "accepted");
 });
 
 Deno.test("Learning.judge() prefers the signalling's network to an unknown source that came first", () => {
@@ -201,13 +212,13 @@ Deno.test("Learning.judge() lets RTCP follow its RTP: the port behind it, else t
 
 Deno.test("Learning.acceptStun() leaves STUN to a better source, and to none that strict mode or a loop forbids", () => {
   const bench = new Bench();
-  assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, 0), "accepted");
-  assertEquals(bench.learning.acceptStun(stun(), SIGNALING, 5, 0), "accepted");
-  assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, 0), "wrong source");
-  assertEquals(bench.learning.acceptStun(stun(), SDP, 6000, 0), "accepted");
-  assertEquals(bench.learning.acceptStun(stun(), SIGNALING, 5, 0), "wrong source");
-  assertEquals(bench.learning.acceptStun(stun(), RELAY, 40_000, 0), "loop");
-  assertEquals(new Bench({ mode: "strict" }).learning.acceptStun(stun(), STRANGER, 5, 0), "unvouched source");
+  assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, true, 0), "accepted");
+  assertEquals(bench.learning.acceptStun(stun(), SIGNALING, 5, true, 0), "accepted");
+  assertEquals(bench.learning.acceptStun(stun(), STRANGER, 5, true, 0), "wrong source");
+  assertEquals(bench.learning.acceptStun(stun(), SDP, 6000, true, 0), "accepted");
+  assertEquals(bench.learning.acceptStun(stun(), SIGNALING, 5, true, 0), "wrong source");
+  assertEquals(bench.learning.acceptStun(stun(), RELAY, 40_000, true, 0), "loop");
+  assertEquals(new Bench({ mode: "strict" }).learning.acceptStun(stun(), STRANGER, 5, true, 0), "unvouched source");
 });
 
 Deno.test("Learning lets the relay's own port in where the SDP says just that: a call may pass the relay twice", () => {

@@ -75,6 +75,8 @@ export class Leg {
   peer: Leg;
   /** How the party's media arrive; one for both components, given by the stream. */
   reception: Reception;
+  /** Whether STUN is to be expected from addresses that signalling does not know. */
+  usesIce: boolean;
   state: "learning" | "latched" | "closed";
   /** Where packets for this party go. Reused for every packet; the port is 0 while there is no place to send to. */
   readonly destination: Destination;
@@ -120,10 +122,11 @@ export class Leg {
     this.#isFax = isFax;
     this.peer = this;
     this.reception = new Reception();
+    this.usesIce = false;
     this.state = "learning";
     this.destination = { transport: "udp", hostname: "", port: 0 };
     this.#stunSource = { transport: "udp", hostname: "", port: 0 };
-    this.#learning = new Learning(rules);
+    this.#learning = new Learning(rules, component);
     this.#queuedStun = [];
     this.payloadType = -1;
     this.bytes = 0;
@@ -203,7 +206,7 @@ export class Leg {
   }
 
   #receiveStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
-    const judgement = this.#learning.acceptStun(packet, hostname, port, nowMs);
+    const judgement = this.#learning.acceptStun(packet, hostname, port, this.usesIce, nowMs);
     if (judgement !== "accepted") return this.#drop(judgement);
     this.#stunSource.hostname = hostname;
     this.#stunSource.port = port;

@@ -49,6 +49,7 @@ function legs({ calleeKnown = true, isFax = false, signaling = PHONE, ...rules }
   const callee = create(CALLEE_PORT);
   caller.peer = callee;
   callee.peer = caller;
+  caller.usesIce = callee.usesIce = true;
   caller.setSignalled("10.0.0.5", 6000, false, signaling, 0);
   if (calleeKnown) callee.setSignalled("192.0.2.20", 7000, true, "", 0);
   /** A datagram from the caller's side. */

@@ -241,7 +241,7 @@ export class Stream implements TransportUser {
     const moved = known && (before.address !== media.address || before.port !== media.port);
     const { address, port } = media;
     const routable = this.#env.isRoutable(address) || this.#env.learning.isOwn(address, port);
-    this.#transport?.place(this, party, address, port, routable, signalingAddress, nowMs);
+    this.#transport?.place(this, party, media, routable, signalingAddress, nowMs);
     return before === undefined ? "accepted" : moved ? "updating" : "retained";
   }
 

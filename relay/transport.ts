@@ -3,6 +3,7 @@
  * m= lines have the same address and port share one (RFC 9143); it lives as long as one of them uses it.
  * @module
  */
+import type { MediaDescription } from "../src/control/media_header.ts";
 import { isSameFamily, type MediaInterface } from "./interfaces.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
@@ -98,14 +99,13 @@ export class Transport implements LegOwner {
   }
 
   /**
-   * The party's SDP says that it is at `address`, where packets may go at once if it is `routable`. Only the word of the
+   * The party's SDP says where it is, and packets may go there at once if that is `routable`. Only the word of the
    * user that has been there longest counts: the others say the same, or have not moved in yet.
    */
   place(
     user: TransportUser,
     party: Party,
-    address: string,
-    port: number,
+    { address, port, ice }: MediaDescription,
     routable: boolean,
     signalingAddress: string,
     nowMs: number,
@@ -119,6 +119,11 @@ export class Transport implements LegOwner {
     const hostname = loops ? "" : address;
     const reachable = routable && !loops && isSameFamily(this.interfaces[party].address, address);
     const { rtp, rtcp } = this.#sides[party];
+    rtp.usesIce = rtcp.usesIce = ice;
+    const other = party === "caller" ? "callee" : "caller";
+    if (this.#signalled[other] === undefined) { // its checks may come before its answer
+      this.#sides[other].rtp.usesIce = this.#sides[other].rtcp.usesIce = ice;
+    }
     for (const leg of [rtp, rtcp]) if (moved) leg.relearn(nowMs);
     rtp.setSignalled(hostname, port, reachable, signalingAddress, nowMs);
     rtcp.setSignalled(hostname, port + 1, reachable, signalingAddress, nowMs);
