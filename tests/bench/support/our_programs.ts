@@ -18,6 +18,8 @@ export interface ProgramsOptions {
   readonly relayPrefix?: readonly string[];
   /** Flags of `deno run` for the relay. */
   readonly relayDenoFlags?: readonly string[];
+  /** Flags of `deno run` for the dispatcher. */
+  readonly dispatcherDenoFlags?: readonly string[];
   /** Whether their heaps will be asked for. */
   readonly inspected?: boolean;
 }
@@ -46,11 +48,14 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   const configPath = `${directory}/config.ini`;
   Deno.writeTextFileSync(configPath, configuration(options, directory, managementPort));
   const flags = ["--config", configPath, "--runtime-dir", directory];
-  const { relayPrefix = [], relayDenoFlags = [], inspected = false } = options;
+  const { relayPrefix = [], relayDenoFlags = [], dispatcherDenoFlags = [], inspected = false } = options;
   const inspectorPorts = { dispatcher: freeTcpPort(), relay: freeTcpPort() };
   const denoFlags = (name: keyof typeof inspectorPorts) => inspected ? [inspectorFlag(inspectorPorts[name])] : [];
   const dispatcher = undo.use(
-    await startProgram("dispatcher", [], denoFlags("dispatcher"), ["src/bin/dispatcher.ts", ...flags]),
+    await startProgram("dispatcher", [], [...denoFlags("dispatcher"), ...dispatcherDenoFlags], [
+      "src/bin/dispatcher.ts",
+      ...flags,
+    ]),
   );
   const relay = undo.use(
     await startProgram("relay", relayPrefix, [...denoFlags("relay"), ...relayDenoFlags], ["relay/main.ts", ...flags]),
