@@ -47,7 +47,7 @@ function explainStream(stream: Stream, context: ExplanationContext, atMs: number
     status: stream.status,
     answered: stream.answered,
     on_hold: stream.onHold,
-    carried_by: "userspace",
+    carried_by: stream.inKernel ? "kernel" : "userspace",
     bundled: stream.bundled,
     learning: stream.learningMode,
     ends_in: deadline === undefined ? null : Math.max(0, seconds(deadline.atMs - atMs)),

@@ -68,6 +68,11 @@ const SILENT_MS = 300;
 const MAX_SEQUENCE_STEP = 3000;
 /** No RTP clock in use is faster than that of 96 kHz audio; video's is 90 kHz. */
 const MAX_CLOCK_RATE_HZ = 96_000;
+/** After half of its range, six hours of that clock, a timestamp's difference has no sign. */
+const MAX_TIMESTAMP_MS = 2 ** 31 / MAX_CLOCK_RATE_HZ * 1000;
+/** Of packets that were not seen one in so many may be lost or doubled before they are counted, up to so many in all. */
+const UNSEEN_PER_LOST = 16;
+const MAX_SEQUENCE_SLACK = 8192;
 /** So far a timestamp may be ahead of the time that has passed: packets come early, and clocks differ. */
 const TIMESTAMP_SLACK_MS = 2000;
 
@@ -98,6 +103,9 @@ export class Learning {
   #ssrc = 0;
   #sequence = -1;
   #timestamp = 0;
+  /** Packets of the flow that have come since, of which no more is known than their number, and since when. */
+  #unseen = 0;
+  #unseenSinceMs = Infinity;
   readonly #candidates = new Candidates();
 
   constructor(rules: LearningRules, component: "rtp" | "rtcp") {
@@ -145,7 +153,7 @@ export class Learning {
     if (loop !== undefined) return loop;
     const judgement = this.#rank === 0
       ? this.#judgeFirst(packet, kind, hostname, port, rank, lastMediaAtMs, nowMs)
-      : this.#judgeOther(packet, kind, rank, nowMs - lastMediaAtMs);
+      : this.#judgeOther(packet, kind, rank, lastMediaAtMs, nowMs);
     switch (judgement) {
       case "learnt":
       case "vouched for":
@@ -173,7 +181,7 @@ export class Learning {
     if (mode === "open" || rank >= VOUCHED_FOR) return "learnt";
     // RTCP comes from where RTP does, so there is never a reason to believe a stranger.
     if (mode === "strict" || this.#component === "rtcp") return "unvouched source";
-    if (kind === "rtp" && this.#goesOn(packet, nowMs - lastMediaAtMs)) return "learnt";
+    if (kind === "rtp" && this.#goesOn(packet, lastMediaAtMs, nowMs)) return "learnt";
     this.#candidates.note(packet, kind, hostname, port, rank, nowMs);
     // Before the party's own SDP nothing tells it from a stranger, who must not be first to hear or to be heard.
     const windowMs = rank === UNKNOWN && this.#canBeVouchedFor ? STRANGER_WINDOW_MS : WINDOW_MS;
@@ -183,13 +191,21 @@ export class Learning {
     return "undecided";
   }
 
-  #judgeOther(packet: Uint8Array, kind: PacketKind, rank: number, silentMs: number): LearntHow | Refusal {
+  #judgeOther(
+    packet: Uint8Array,
+    kind: PacketKind,
+    rank: number,
+    lastMediaAtMs: number,
+    nowMs: number,
+  ): LearntHow | Refusal {
     const { mode, rebinding } = this.#rules;
     if (mode !== "open" && rank >= VOUCHED_FOR && rank > this.#rank) return "vouched for";
-    if (!rebinding || kind !== "rtp" || silentMs < SILENT_MS || (mode === "strict" && rank < VOUCHED_FOR)) {
+    if (
+      !rebinding || kind !== "rtp" || nowMs - lastMediaAtMs < SILENT_MS || (mode === "strict" && rank < VOUCHED_FOR)
+    ) {
       return "wrong source";
     }
-    return this.#goesOn(packet, silentMs) ? "rebound" : "wrong source";
+    return this.#goesOn(packet, lastMediaAtMs, nowMs) ? "rebound" : "wrong source";
   }
 
   /**
@@ -219,6 +235,18 @@ export class Learning {
     this.#ssrc = ssrc(packet);
     this.#sequence = sequenceNumber(packet);
     this.#timestamp = timestamp(packet);
+    this.#unseen = 0;
+  }
+
+  /** Packets of the learnt source have passed by unseen, after the latest one that was seen at `lastMediaAtMs`. */
+  passedBy(packets: number, lastMediaAtMs: number): void {
+    if (this.#unseen === 0) this.#unseenSinceMs = lastMediaAtMs;
+    this.#unseen += packets;
+  }
+
+  /** Whether an RTP packet from elsewhere may belong to the flow of the learnt source, if that turns out to be silent. */
+  mayGoOn(packet: Uint8Array, nowMs: number): boolean {
+    return this.#rules.rebinding && this.#goesOn(packet, nowMs, nowMs);
   }
 
   /** Signalling has moved the party: packets from the old address are late for a while. */
@@ -263,13 +291,19 @@ export class Learning {
     return nowMs < this.#obsoleteUntilMs && port === this.#obsoletePort && hostname === this.#obsoleteHostname;
   }
 
-  /** Whether `packet` continues the flow that the source had: nobody else knows where its numbers are. */
-  #goesOn(packet: Uint8Array, silentMs: number): boolean {
+  /**
+   * Whether `packet` continues the flow that the source had, of which something was last known at `lastAtMs`: nobody
+   * else knows where its numbers are. They are known less exactly the more packets have passed by unseen.
+   */
+  #goesOn(packet: Uint8Array, lastAtMs: number, nowMs: number): boolean {
     if (this.#sequence < 0 || ssrc(packet) !== this.#ssrc) return false;
-    const sequenceStep = (sequenceNumber(packet) - this.#sequence) & 0xffff;
+    const unseenMs = nowMs - (this.#unseen > 0 ? this.#unseenSinceMs : lastAtMs);
     const timestampStep = (timestamp(packet) - this.#timestamp) | 0;
-    return sequenceStep > 0 && sequenceStep <= MAX_SEQUENCE_STEP && timestampStep >= 0 &&
-      timestampStep <= (silentMs + TIMESTAMP_SLACK_MS) * MAX_CLOCK_RATE_HZ / 1000;
+    const maxStep = (unseenMs + TIMESTAMP_SLACK_MS) * MAX_CLOCK_RATE_HZ / 1000;
+    if (unseenMs < MAX_TIMESTAMP_MS && (timestampStep < 0 || timestampStep > maxStep)) return false;
+    const slack = Math.min(this.#unseen / UNSEEN_PER_LOST, MAX_SEQUENCE_SLACK);
+    const sequenceStep = (sequenceNumber(packet) - this.#sequence - this.#unseen + slack) & 0xffff;
+    return sequenceStep > 0 && sequenceStep <= MAX_SEQUENCE_STEP + 2 * slack;
   }
 }
 

@@ -14,6 +14,7 @@
  * @module
  */
 import { classify, isUdptl, type PacketKind, payloadType } from "../src/rtp/mod.ts";
+import type { Counts } from "./kernel/flow.ts";
 import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning.ts";
 import { Reception } from "./reception.ts";
 
@@ -58,6 +59,8 @@ export interface LegOwner {
   learnt(leg: Leg, how: LearntHow, nowMs: number): void;
   /** What was learnt holds no more: the party has moved, or the stream has ended. */
   lost(leg: Leg): void;
+  /** While the kernel carries the leg: its flow seems to go on from elsewhere, so it is for the sockets to see. */
+  doubted(leg: Leg): void;
 }
 
 /** The RTCP port is the next one. */
@@ -104,6 +107,10 @@ export class Leg {
   /** So many packets more may come until it is set anew, which is once a second; Infinity without limit. */
   allowance: number;
   rebindings: number;
+  /** The kernel carries the party's packets, or is about to, so that not all of them are seen here. */
+  inKernel: boolean;
+  /** Packets that the kernel has carried; they are in `packets` and `bytes`, too. */
+  kernelPackets: number;
   /** When media last came from the party; -Infinity before it. */
   lastMediaAtMs: number;
   /** The latest source whose packet was dropped. Reused. */
@@ -142,6 +149,8 @@ export class Leg {
     this.tooFast = 0;
     this.allowance = Infinity;
     this.rebindings = 0;
+    this.inKernel = false;
+    this.kernelPackets = 0;
     this.lastMediaAtMs = -Infinity;
     this.refused = { hostname: "", port: 0, reason: "wrong source", atMs: -Infinity };
   }
@@ -185,7 +194,12 @@ export class Leg {
     if (kind === "stun" || (kind === "other" && !(this.#isFax && isUdptl(packet)))) {
       return this.#drop(this.state === "latched" ? "wrong source" : "not media");
     }
-    const judgement = this.#learning.judge(packet, kind, hostname, port, this.lastMediaAtMs, nowMs);
+    // The kernel's counters are read too rarely to say that the source is silent.
+    const lastMediaAtMs = this.inKernel ? nowMs : this.lastMediaAtMs;
+    const judgement = this.#learning.judge(packet, kind, hostname, port, lastMediaAtMs, nowMs);
+    if (this.inKernel && judgement === "wrong source" && kind === "rtp" && this.#learning.mayGoOn(packet, nowMs)) {
+      this.#owner.doubted(this);
+    }
     switch (judgement) {
       case "learnt":
       case "vouched for":
@@ -310,6 +324,27 @@ export class Leg {
     if (this.state === "latched" || port > MAX_RTP_PORT) return;
     this.destination.hostname = hostname; // the best guess until RTCP comes
     this.destination.port = port + 1;
+  }
+
+  /** Media of the party that came to the sockets. */
+  get socketPackets(): number {
+    return this.packets - this.kernelPackets;
+  }
+
+  /** The kernel has carried packets of the party. */
+  carried({ packets, bytes }: Counts, nowMs: number): void {
+    if (packets === 0) return;
+    this.#learning.passedBy(packets, this.lastMediaAtMs);
+    this.kernelPackets += packets;
+    this.packets += packets;
+    this.bytes += bytes;
+    this.lastMediaAtMs = nowMs;
+  }
+
+  /** All packets are seen here again. */
+  backFromKernel(nowMs: number): void {
+    this.inKernel = false;
+    this.reception.resume(nowMs);
   }
 
   /** Signalling has moved the party: learn anew, and take packets from the old address as late for a while. */

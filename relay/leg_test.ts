@@ -32,6 +32,7 @@ function legs({ calleeKnown = true, isFax = false, signaling = PHONE, ...rules }
   const owner: LegOwner = {
     learnt: (leg, how) => void events.push(`${how} ${leg.remote}`),
     lost: () => void events.push("lost"),
+    doubted: () => void events.push("doubted"),
   };
   const create = (port: number) => {
     const socket = sockets.openSocket(port);

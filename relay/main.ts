@@ -4,6 +4,8 @@
  * ```sh
  * deno run -P=relay relay/main.ts --config /etc/mediaproxy/config.ini
  * ```
+ * With `-P=relay-kernel` the kernel may forward the media.
+ *
  * Signals: TERM and INT end all sessions and report them as expired; HUP takes no new calls and ends with the last one;
  * USR2 switches debug lines on and off.
  * @module

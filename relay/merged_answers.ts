@@ -2,7 +2,9 @@
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
 
 /** What the main isolate knows better than its workers. */
-export type OwnSummary = Required<Pick<RelaySummary, "status" | "uptime" | "session_count" | "port_range" | "refused">>;
+export type OwnSummary = Required<
+  Pick<RelaySummary, "status" | "uptime" | "session_count" | "port_range" | "refused" | "kernel">
+>;
 
 /** The workers' summaries added up, and `own` instead of what each says of itself; what either refused counts. `error` if none said anything. */
 export function mergedSummary(answers: readonly string[], own: OwnSummary): string {

@@ -42,6 +42,11 @@ export class Reception {
     }
   }
 
+  /** Packets have passed by unseen. */
+  resume(nowMs: number): void {
+    for (const source of this.sources) source.resume(nowMs);
+  }
+
   #find(id: number): SourceStatistics {
     const known = this.sources.find((source) => source.ssrc === id);
     if (known !== undefined) return known;

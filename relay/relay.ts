@@ -13,6 +13,7 @@
  * 1. `io/media_socket.ts` receives it on the port that the party was given.
  * 2. `leg.ts` judges it: is it from the party, is it media, where does it go.
  * 3. `io/media_socket.ts` sends it from the other party's port to the other party.
+ * Once the parties are known, `kernel/passage.ts` has the kernel do all this (`kernel/table.ts`), where the host lets it.
  * @module
  */
 import { decodeExplain, decodeRemove, decodeUpdate, type Remove, type Update } from "../src/control/commands.ts";
@@ -26,6 +27,7 @@ import type { Clock } from "../src/env/clock.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";
 import { explainSession } from "./explanation.ts";
 import type { Interfaces } from "./interfaces.ts";
+import type { KernelAccess } from "./kernel/passage.ts";
 import { PortsExhaustedError } from "./port_pool.ts";
 import { RecentSessions } from "./recent_sessions.ts";
 import { RefusedError, Session } from "./session.ts";
@@ -46,6 +48,7 @@ export interface RelayOptions {
   readonly limits: StreamLimits;
   /** Whether a NAT's new mapping is followed without signalling. */
   readonly rebinding: boolean;
+  readonly kernel: KernelAccess;
   isRoutable(address: string): boolean;
 }
 
@@ -150,6 +153,7 @@ export class Relay {
         rebinding: this.#options.rebinding,
         isOwn: (hostname: string, port: number) => this.#interfaces.isOwn(hostname, port),
       },
+      kernel: this.#options.kernel,
       isRoutable: this.#options.isRoutable,
       learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
         if (leg.component === "rtp") log.info(() => `${how} the address of the ${party}, ${leg.remote}: ${stream}`);
@@ -221,6 +225,7 @@ export class Relay {
       try {
         session.watch(nowMs);
         if (session.expire(nowMs)) this.#expire(session, "session expired");
+        else session.useKernel(nowMs);
       } catch (error) { // a fault of ours costs this session, and not those that have not been looked at yet
         this.#log.error(`internal error: ${(error as Error).stack}`, { callId: session.callId });
         this.#expire(session, "session ended by an internal error");
@@ -237,6 +242,21 @@ export class Relay {
   /** Takes no new calls from now on. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /**
+   * Makes ready for a `remove` with these headers. Returns whether the statistics are complete: while they are not, the
+   * kernel is still being asked for its last counters.
+   */
+  isReadyToRemove(headers: Headers): boolean {
+    const callId = headers.get("call_id") ?? "";
+    const session = this.#find(callId, headers.get("from_tag") ?? "", headers.get("to_tag"));
+    return session === undefined || session.leaveKernel();
+  }
+
+  /** Makes ready for `close`; returns whether the statistics of all sessions are complete. */
+  isReadyToClose(): boolean {
+    return Array.from(this.#all(), (session) => session.leaveKernel()).every((ready) => ready);
   }
 
   /** Ends all sessions, and reports them as expired. */

@@ -252,6 +252,8 @@ Deno.test("Relay.handle() answers remove with the statistics: the keys in the or
         callee_local: "192.0.2.100:40002",
         caller_remote: "192.0.2.1:6000",
         callee_remote: "203.0.113.2:7100",
+        carried_by: "userspace",
+        kernel_packets: 0,
         dropped: {
           not_media: 0,
           wrong_source: 1,

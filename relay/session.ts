@@ -353,6 +353,20 @@ export class Session {
     }
   }
 
+  /** Has the kernel carry what it can; to be called about once a second, after `expire`. */
+  useKernel(nowMs: number): void {
+    for (const stream of this.liveStreams) stream.useKernel(nowMs);
+  }
+
+  /**
+   * Has the sockets carry all packets again, before the session ends. Returns whether they do, and all that the kernel
+   * has counted is known; until then the statistics are not complete.
+   */
+  leaveKernel(): boolean {
+    const streams = new Set([...this.answeredStreams, ...this.liveStreams]);
+    return [...streams].filter((stream) => !stream.leaveKernel()).length === 0;
+  }
+
   /** Whether a party is not heard now. */
   get hasProblem(): boolean {
     return this.#established.some(({ silence }) => silence?.current !== undefined);
@@ -363,7 +377,8 @@ export class Session {
     for (const stream of this.liveStreams) {
       stream.allowPackets();
       const deadline = stream.deadline();
-      if (deadline.atMs <= nowMs) this.#expireStream(stream, deadline, nowMs);
+      // The kernel may have counted packets that have not been told of yet.
+      if (deadline.atMs <= nowMs && stream.leaveKernel()) this.#expireStream(stream, deadline, nowMs);
     }
     // A call whose streams were all refused may get some later, so it has the patience that a hold has.
     return this.liveStreams.length === 0 &&

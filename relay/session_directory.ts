@@ -19,7 +19,7 @@
  * @module
  */
 import { HeaderLines, type Headers } from "../src/control/headers.ts";
-import type { SessionStatistics } from "../src/control/statistics.ts";
+import type { KernelSummary, SessionStatistics } from "../src/control/statistics.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../src/env/log.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
@@ -33,6 +33,7 @@ export interface DirectoryOptions {
   readonly limits: AdmissionLimits;
   /** As in the configuration, `start:end`. */
   readonly portRange: string;
+  kernelSummary(): KernelSummary;
 }
 
 /** What the directory wants done. None of it calls back in. */
@@ -260,11 +261,12 @@ export class SessionDirectory {
       session_count: this.sessionCount,
       port_range: this.#options.portRange,
       refused: { ...this.#admission.refused },
+      kernel: this.#options.kernelSummary(),
     });
   }
 
   /** A message of a worker. Not to be called for one that was replaced. */
-  received(worker: number, message: FromWorker): void {
+  received(worker: number, message: Exclude<FromWorker, { kind: "kernel" }>): void {
     const slot = this.#slot(worker);
     slot.silentTicks = 0;
     switch (message.kind) {

@@ -23,7 +23,7 @@ class Bench {
     this.legs = [CALLER, CALLER + 1, CALLEE, CALLEE + 1].map((port, index) => {
       const socket = this.sockets.openSocket(port);
       const component = index % 2 === 0 ? "rtp" : "rtcp";
-      const leg = new Leg(component, { learnt() {}, lost() {} }, socket, rules, false);
+      const leg = new Leg(component, { learnt() {}, lost() {}, doubted() {} }, socket, rules, false);
       leg.setSignalled(index < 2 ? "192.0.2.1" : "192.0.2.2", (index < 2 ? 6000 : 7000) + index % 2, true, "", 0);
       socket.attach(leg);
       return leg;

@@ -135,6 +135,16 @@ export class SourceStatistics {
     this.#measure(payloadType(packet), timestamp(packet), nowMs);
   }
 
+  /** Packets have passed by unseen: what comes next is where the sequence goes on, and no loss or pause is known of. */
+  resume(nowMs: number): void {
+    this.#highest = -1;
+    this.#newer = -1;
+    this.#older = -1;
+    this.#burst = 0;
+    this.#timestampAtMs = -Infinity;
+    this.lastAtMs = nowMs;
+  }
+
   #begin(sequence: number, nowMs: number): void {
     this.#highest = sequence;
     this.#expectedAfterJump = -1;

@@ -68,6 +68,8 @@ function streamStatistics(stream: Stream, sessionAtMs: number, nowMs: number): S
     callee_local: stream.local("callee"),
     caller_remote: stream.remote("caller"),
     callee_remote: stream.remote("callee"),
+    carried_by: stream.inKernel ? "kernel" : "userspace",
+    kernel_packets: sum([...caller, ...callee], (leg) => leg.kernelPackets),
     dropped: dropCounts([...caller, ...callee]),
     caller_quality: quality(stream, "caller"),
     callee_quality: quality(stream, "callee"),

@@ -20,6 +20,7 @@
 import type { LearningMode } from "../src/control/learning_mode.ts";
 import { bracketed, type MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
+import type { KernelAccess } from "./kernel/passage.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import type { Leg } from "./leg.ts";
 import { type SilenceNews, SilenceWatch } from "./silence_watch.ts";
@@ -46,6 +47,7 @@ export interface StreamEnvironment {
   readonly limits: StreamLimits;
   readonly timeouts: StreamTimeouts;
   readonly learning: LearningRules;
+  readonly kernel: KernelAccess;
   /** Whether media may be sent to an address from an SDP before anything came from there. */
   isRoutable(address: string): boolean;
   /** A party's address became known, or another one; for the log. */
@@ -124,7 +126,7 @@ export class Stream implements TransportUser {
     const isFax = this.type === "image";
     this.#own = offer.media.port === 0 || bundledWith !== undefined
       ? undefined
-      : new Transport(this, interfaces, env.learning, isFax, nowMs);
+      : new Transport(this, interfaces, env.learning, env.kernel, isFax, nowMs);
     this.#transport = this.#own;
     this.allowPackets();
     this.silence = this.#own && new SilenceWatch(this.#own.side("caller"), this.#own.side("callee"));
@@ -294,6 +296,22 @@ export class Stream implements TransportUser {
     }
     const atMs = Math.max(mediaAtMs, this.#signalledAtMs) + idleTimeoutMs;
     return { atMs, status: "conntrack timeout", waitMs: idleTimeoutMs };
+  }
+
+  /** Whether the kernel carries it now. */
+  get inKernel(): boolean {
+    return this.alive && this.#transport?.inKernel === true;
+  }
+
+  /** To be called about once a second: has the kernel carry what it can. */
+  useKernel(nowMs: number): void {
+    this.#transport?.useKernel(nowMs);
+  }
+
+  /** Has the sockets carry all packets again. Returns whether they do, and all that the kernel has counted is known. */
+  leaveKernel(): boolean {
+    const left = this.#transport?.leaveKernel() ?? true;
+    return (this.#own?.leaveKernel() ?? true) && left;
   }
 
   /** Looks whether both parties of a call that was answered at `callAtMs` are heard; returns what is new. */

@@ -5,6 +5,7 @@
  */
 import type { MediaDescription } from "../src/control/media_header.ts";
 import { isSameFamily, type MediaInterface } from "./interfaces.ts";
+import { type KernelAccess, KernelPassage } from "./kernel/passage.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair } from "./port_pool.ts";
@@ -38,12 +39,14 @@ export class Transport implements LegOwner {
     caller: undefined,
     callee: undefined,
   };
+  readonly #passages: Readonly<Record<"rtp" | "rtcp", KernelPassage>>;
 
   /** @throws PortsExhaustedError, having taken no ports. */
   constructor(
     user: TransportUser,
     interfaces: PartyInterfaces,
     learning: LearningRules,
+    kernel: KernelAccess,
     isFax: boolean,
     nowMs: number,
   ) {
@@ -76,6 +79,14 @@ export class Transport implements LegOwner {
     caller.rtp.reception.reports.peer = callee.rtp.reception.reports;
     callee.rtp.reception.reports.peer = caller.rtp.reception.reports;
     this.#sides = { caller, callee };
+    const passage = (component: "rtp" | "rtcp") => {
+      const [first, second] = (["caller", "callee"] as const).map((party) => ({
+        leg: this.#sides[party][component],
+        local: { address: interfaces[party].address, port: this.port(party) + (component === "rtp" ? 0 : 1) },
+      }));
+      return new KernelPassage(kernel, first!, second!);
+    };
+    this.#passages = { rtp: passage("rtp"), rtcp: passage("rtcp") };
   }
 
   /** A party's legs. */
@@ -143,6 +154,24 @@ export class Transport implements LegOwner {
     for (const { rtp, rtcp } of [this.#sides.caller, this.#sides.callee]) rtp.allowance = rtcp.allowance = packets;
   }
 
+  /** Whether the kernel carries its RTP. */
+  get inKernel(): boolean {
+    return this.#passages.rtp.inKernel;
+  }
+
+  /** To be called about once a second: has the kernel carry what it can. */
+  useKernel(nowMs: number): void {
+    this.#passages.rtp.check(nowMs);
+    this.#passages.rtcp.check(nowMs);
+  }
+
+  /** Has the sockets carry all packets again. Returns whether they do, and all that the kernel has counted is known. */
+  leaveKernel(): boolean {
+    const passages = Object.values(this.#passages);
+    for (const passage of passages) passage.leave();
+    return passages.every(({ isAway }) => !isAway);
+  }
+
   join(user: TransportUser): void {
     this.#users.push(user);
   }
@@ -166,11 +195,17 @@ export class Transport implements LegOwner {
   learnt(leg: Leg, how: LearntHow, nowMs: number): void {
     const { caller } = this.#sides;
     const party = leg === caller.rtp || leg === caller.rtcp ? "caller" : "callee";
+    this.#passages[leg.component].changed();
     if (leg.component === "rtp") this.#sides[party].rtcp.followRtp(leg, how);
     for (const user of this.#users) user.learnt(party, leg, how, nowMs);
   }
 
   lost(leg: Leg): void {
+    this.#passages[leg.component].changed();
     this.#users[0]?.lost(leg);
+  }
+
+  doubted(leg: Leg): void {
+    this.#passages[leg.component].leave();
   }
 }

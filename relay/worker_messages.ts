@@ -9,6 +9,7 @@
 import type { RelayAddress, RelayConfig } from "../src/config/mod.ts";
 import type { SessionStatistics } from "../src/control/statistics.ts";
 import type { LogFields, LogLevel } from "../src/env/log.ts";
+import type { KernelReply, KernelRequest } from "./kernel/gate.ts";
 import type { SocketCounters } from "./port_pool.ts";
 
 /** What a worker must know. */
@@ -48,6 +49,8 @@ export type ToWorker =
   | { readonly kind: "logLevel"; readonly level: LogLevel }
   /** Another worker has met the descriptor limit, which is the process's. */
   | { readonly kind: "descriptorLimit" }
+  /** Of the kernel path. */
+  | { readonly kind: "kernel"; readonly reply: KernelReply }
   /** New calls are to be refused. */
   | { readonly kind: "drain" }
   /** All sessions are to be ended and reported. */
@@ -86,6 +89,8 @@ export type FromWorker =
   | { readonly kind: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
   /** About every second: a sign of life. `usedBelow` is above all ports that have ever been bound. */
   | { readonly kind: "beat"; readonly counters: Readonly<SocketCounters>; readonly usedBelow: number }
+  /** For the kernel path. */
+  | { readonly kind: "kernel"; readonly request: KernelRequest }
   /** The process may open no more descriptors. */
   | { readonly kind: "descriptorLimit" }
   /** All sessions have ended. */

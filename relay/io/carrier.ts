@@ -7,6 +7,7 @@ import { StartError } from "../../src/io/program.ts";
 import { portShares } from "../port_shares.ts";
 import { SessionDirectory } from "../session_directory.ts";
 import type { ProbeRequest, ProbeResult } from "./descriptor_probe.ts";
+import { KernelBridge } from "./kernel_bridge.ts";
 import { Workers } from "./workers.ts";
 
 const TICK_MS = 1000;
@@ -26,12 +27,14 @@ export interface CarrierOptions {
 export class Carrier {
   readonly directory: SessionDirectory;
   readonly #workers: Workers;
+  readonly #kernel: KernelBridge;
   readonly #timer: ReturnType<typeof setInterval>;
   #drained = () => {};
 
   private constructor(
     { config, addresses, workers }: CarrierOptions,
     maxSockets: number,
+    kernel: KernelBridge,
     expired: (dispatcher: string, statistics: SessionStatistics) => void,
     failed: (reason: string) => void,
     ready: () => void,
@@ -42,11 +45,21 @@ export class Carrier {
       log.warning(`port_range is too small for ${workers} workers, there are ${shares.length}`);
     }
     const maxPairs = Math.floor(maxSockets / 2 / shares.length / addresses.length);
+    this.#kernel = kernel;
+    kernel.connect((worker, reply) => this.#workers.post(worker, { kind: "kernel", reply }));
     this.directory = new SessionDirectory(
-      { workers: shares.length, limits: config, portRange: `${config.portRange.start}:${config.portRange.end}` },
+      {
+        workers: shares.length,
+        limits: config,
+        portRange: `${config.portRange.start}:${config.portRange.end}`,
+        kernelSummary: () => kernel.summary,
+      },
       {
         post: (worker, message) => this.#workers.post(worker, message),
-        replace: (worker, usedBelow) => this.#workers.start(worker, usedBelow),
+        replace: (worker, usedBelow) => {
+          kernel.workerLost(worker);
+          this.#workers.start(worker, usedBelow);
+        },
         expired,
       },
       systemClock,
@@ -58,8 +71,12 @@ export class Carrier {
         const settings = { number, config, addresses, firstPort, endPort, maxPairs, restingBelow };
         return { kind: "start", settings };
       },
-      started: (worker) => this.directory.workerStarted(worker),
+      started: (worker) => {
+        this.directory.workerStarted(worker);
+        kernel.workerStarted(worker);
+      },
       received: (worker, message) => {
+        if (message.kind === "kernel") return kernel.received(worker, message.request);
         this.directory.received(worker, message);
         if (message.kind === "ready" && this.directory.ready) ready();
       },
@@ -76,22 +93,23 @@ export class Carrier {
   }
 
   /**
-   * Starts the workers, and resolves once all run. `expired` is told what ends by itself.
-   * @throws StartError if one fails at once.
+   * Starts the kernel path and the workers, and resolves once all run. `expired` is told what ends by itself.
+   * @throws StartError if a worker fails at once, or the kernel path must be there and cannot be.
    */
   static async start(
     options: CarrierOptions,
     expired: (dispatcher: string, statistics: SessionStatistics) => void,
     log: Logger,
   ): Promise<Carrier> {
+    const maxSockets = await probeDescriptors(options, log);
+    const kernel = await KernelBridge.start(options.config, options.addresses, log);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const failed = (reason: string) => reject(workerError(reason));
-    const maxSockets = await probeDescriptors(options, log);
-    const carrier = new Carrier(options, maxSockets, expired, failed, resolve, log);
+    const carrier = new Carrier(options, maxSockets, kernel, expired, failed, resolve, log);
     try {
       await promise;
     } catch (error) {
-      carrier.#stop();
+      await carrier.#stop();
       throw error;
     }
     return carrier;
@@ -121,12 +139,13 @@ export class Carrier {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     this.directory.giveUp();
-    this.#stop();
+    await this.#stop();
   }
 
-  #stop(): void {
+  async #stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#workers[Symbol.dispose]();
+    await this.#kernel.close();
   }
 }
 

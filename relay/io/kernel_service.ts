@@ -5,38 +5,14 @@
  */
 import type { Logger } from "../../src/env/log.ts";
 import { markCounters, NftAnswerError } from "../kernel/answers.ts";
-import { type Counts, type FlowPair, isIpv6 } from "../kernel/flow.ts";
+import type { KernelSummary } from "../../src/control/statistics.ts";
+import type { FlowPair } from "../kernel/flow.ts";
+import type { KernelPair, KernelPairOwner } from "../kernel/gate.ts";
 import { KernelPath, type LeaveReason, type Step } from "../kernel/kernel_path.ts";
 import { MAX_INSTANCES } from "../kernel/slots.ts";
 import { KernelTable, type TableOptions } from "../kernel/table.ts";
 import { testPath } from "./kernel_selftest.ts";
 import { Nft, NftError, NftGoneError } from "./nft.ts";
-
-/** Told what becomes of a pair. */
-export interface KernelPairOwner {
-  /** The kernel takes its packets from now on. */
-  entered(): void;
-  /** What the kernel was sent since the last time, by the caller and by the callee. */
-  counted(caller: Counts, callee: Counts): void;
-  /** The kernel no longer carries it, and there are no more counts to come. */
-  left(why: LeaveReason): void;
-}
-
-/** A pair that the kernel carries. */
-export interface KernelPair {
-  /** Takes it out; `left` follows, once the last packets have been counted. */
-  leave(why: "asked" | "not taken"): void;
-}
-
-/** What the summary tells of the path. */
-export interface KernelState {
-  /** Why it is off; `undefined` while it is on. */
-  readonly off: string | undefined;
-  /** Pairs of flows that it carries. */
-  readonly pairs: number;
-  /** Pairs that have left since the start, by reason. */
-  readonly left: Readonly<Record<LeaveReason, number>>;
-}
 
 const TICK_MS = 20;
 /** How long pairs may take to leave when the path ends. */
@@ -54,9 +30,15 @@ interface Life {
   readonly path: KernelPath | undefined;
 }
 
+export interface KernelServiceOptions extends TableOptions {
+  /** Counters are read so often at least. */
+  readonly maxPollMs: number;
+}
+
 export class KernelService implements AsyncDisposable {
-  readonly #options: TableOptions;
+  readonly #options: KernelServiceOptions;
   readonly #log: Logger;
+  readonly #changed: (open: boolean) => void;
   readonly #owners = new Map<number, KernelPairOwner>();
   readonly #left: Record<LeaveReason, number>;
   #life: Life | undefined = undefined;
@@ -69,9 +51,11 @@ export class KernelService implements AsyncDisposable {
   #ticker: ReturnType<typeof setInterval> | undefined = undefined;
   #closed = false;
 
-  constructor(options: TableOptions, log: Logger) {
+  /** `changed` is told whether pairs may enter from now on. */
+  constructor(options: KernelServiceOptions, log: Logger, changed: (open: boolean) => void) {
     this.#options = options;
     this.#log = log;
+    this.#changed = changed;
     this.#left = { asked: 0, "not taken": 0, eaten: 0, "partly eaten": 0, refused: 0, lost: 0 };
   }
 
@@ -80,8 +64,11 @@ export class KernelService implements AsyncDisposable {
     return this.#life?.path !== undefined;
   }
 
-  get state(): KernelState {
-    return { off: this.on ? undefined : this.#off, pairs: this.#owners.size, left: this.#left };
+  /** For the relay's summary. */
+  get summary(): KernelSummary {
+    const { size: components } = this.#owners;
+    const left = { ...this.#left };
+    return this.on ? { status: "on", components, left } : { status: "off", reason: this.#off, components, left };
   }
 
   /** Tries to start. Returns why it cannot, or `undefined`; it is not tried again then. */
@@ -109,7 +96,9 @@ export class KernelService implements AsyncDisposable {
       const life = this.#life = { nft, table, path };
       nft.ended.then((reason) => this.#ended(life, reason));
       this.#ticker = setInterval(() => path?.handleTimeout(performance.now()), TICK_MS);
-      if (path !== undefined) this.#log.info(`the kernel carries media: nftables, table inet ${table.name}`);
+      if (path === undefined) return;
+      this.#log.info(`the kernel carries media: nftables, table inet ${table.name}`);
+      this.#changed(true);
     } catch (error) {
       await nft.close();
       throw error;
@@ -136,7 +125,7 @@ export class KernelService implements AsyncDisposable {
     const unlessGone = (error: Error, tell: (message: string) => void) => {
       if (!(error instanceof NftGoneError)) tell(error.message);
     };
-    const path: KernelPath = new KernelPath(table, {
+    const path: KernelPath = new KernelPath(table, this.#options.maxPollMs, {
       execute: (commands, step: Step) => {
         nft.execute(commands).then(
           () => path.executed(step, performance.now()),
@@ -150,13 +139,13 @@ export class KernelService implements AsyncDisposable {
           path.listed(group, markCounters(taken), markCounters(given), nowMs - askedAtMs, nowMs);
         }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
       },
-      entered: (id) => this.#owners.get(id)?.entered(),
-      counted: (id, caller, callee) => this.#owners.get(id)?.counted(caller, callee),
+      entered: (id) => this.#owners.get(id)?.entered(performance.now()),
+      counted: (id, caller, callee) => this.#owners.get(id)?.counted(caller, callee, performance.now()),
       left: (id, why) => {
         const owner = this.#owners.get(id);
         this.#owners.delete(id);
         this.#left[why]++;
-        owner?.left(why);
+        owner?.left(why, performance.now());
       },
       failing: (reason) => this.#fail(reason),
     });
@@ -185,7 +174,7 @@ export class KernelService implements AsyncDisposable {
       this.#addressesAtMs = nowMs;
       this.#ownAddresses = new Set(Deno.networkInterfaces().map((it) => it.address));
     }
-    return this.#ownAddresses.has(address) || address.startsWith("127.") || (isIpv6(address) && address === "::1");
+    return this.#ownAddresses.has(address) || address.startsWith("127.");
   }
 
   /** The path is of no use: what it carries goes back to userspace, in order. */
@@ -194,6 +183,7 @@ export class KernelService implements AsyncDisposable {
     if (life?.path === undefined) return;
     this.#life = undefined;
     this.#off = reason;
+    this.#changed(false);
     this.#log.warning(`the kernel path is off, media goes on in userspace: ${reason}`);
     this.#retryMs = MAX_RETRY_MS;
     await this.#end(life);
@@ -207,6 +197,7 @@ export class KernelService implements AsyncDisposable {
     if (this.#life !== life) return;
     this.#life = undefined;
     this.#off = reason;
+    this.#changed(false);
     this.#log.warning(`${reason}; media goes on in userspace, and nft is started again in ${this.#retryMs / 1000} s`);
     this.#retryLater();
   }

@@ -28,7 +28,7 @@ class Lab implements Disposable {
 
   constructor() {
     this.sockets = [0, 1].map((index) => openMediaSocket(this.env, this.firstPort + index));
-    const owner = { learnt() {}, lost() {} };
+    const owner = { learnt() {}, lost() {}, doubted() {} };
     this.legs = this.sockets.map((socket) => new Leg("rtp", owner, socket, OPEN, false));
     this.legs[0]!.peer = this.legs[1]!;
     this.legs[1]!.peer = this.legs[0]!;

@@ -11,6 +11,7 @@ import { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage
 import { systemClock } from "../../src/io/clock.ts";
 import { VERSION } from "../../src/version.ts";
 import { Interfaces } from "../interfaces.ts";
+import { type KernelReply, RemoteGate } from "../kernel/gate.ts";
 import { PortPool } from "../port_pool.ts";
 import { Relay } from "../relay.ts";
 import { createRoutableTest } from "../routable.ts";
@@ -20,6 +21,9 @@ import { openMediaSocket } from "./media_socket.ts";
 const SWEEP_MS = 1000;
 /** The main isolate gets to know each session anew within so many sweeps; all at once would be a pause. */
 const RECORD_SWEEPS = 10;
+/** A SIP server waits 500 ms for the end of a session; nft needs a few. */
+const KERNEL_DEADLINE_MS = 300;
+const KERNEL_CLOSE_DEADLINE_MS = 2000;
 /** Sockets that were closed with the isolate before this one are free within some 10 ms (Deno 2.9.6). */
 const MIN_REST_MS = 1000;
 
@@ -60,11 +64,12 @@ function received(message: ToWorker): void {
       return;
     case "descriptorLimit":
       return worker?.stopGrowing();
+    case "kernel":
+      return worker?.kernelReplied(message.reply);
     case "drain":
       return worker?.relay.drain();
     case "close":
-      worker?.close();
-      return post({ kind: "closed" });
+      return worker?.close();
     default:
       return message satisfies never;
   }
@@ -89,6 +94,10 @@ class RelayWorker {
   readonly #pools: PortPool[] = [];
   readonly #counters = { late: 0, truncated: 0, sendFailed: 0 };
   readonly #timers: ReturnType<typeof setInterval>[];
+  readonly #gate = new RemoteGate((request) => post({ kind: "kernel", request }));
+  /** Commands that wait for the kernel's last counters of their sessions. */
+  #waiting: WorkerCommand[] = [];
+  #closing = false;
   #usedBelow = 0;
   #sweeps = 0;
 
@@ -115,6 +124,11 @@ class RelayWorker {
         limits: config,
         learning: config.learning,
         rebinding: config.rebinding,
+        kernel: {
+          gate: this.#gate,
+          afterMs: config.kernelAfterMs,
+          maxPacketsPerSecond: config.maxPacketsPerSecond,
+        },
         isRoutable: createRoutableTest(config.routablePrivateRanges),
       },
       interfaces,
@@ -130,7 +144,33 @@ class RelayWorker {
     }
   }
 
-  execute({ id, dispatcher, command, headers }: WorkerCommand): void {
+  execute(command: WorkerCommand): void {
+    if (command.command !== "remove" || this.relay.isReadyToRemove(new HeaderLines(command.headers))) {
+      return this.#executeNow(command);
+    }
+    this.#waiting.push(command);
+    setTimeout(() => this.#executeReady((it) => it === command), KERNEL_DEADLINE_MS);
+  }
+
+  /** Executes the commands that need not wait any longer, and those that are `overdue`. */
+  #executeReady(overdue: (command: WorkerCommand) => boolean): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    for (const command of waiting) {
+      if (overdue(command) || this.relay.isReadyToRemove(new HeaderLines(command.headers))) this.#executeNow(command);
+      else this.#waiting.push(command);
+    }
+  }
+
+  kernelReplied(reply: KernelReply): void {
+    this.#gate.received(reply, systemClock.nowMs());
+    if (reply.type !== "left") return;
+    this.#executeReady(() => false);
+    if (this.#closing && this.relay.isReadyToClose()) this.#closeNow();
+  }
+
+  #executeNow({ id, dispatcher, command, headers }: WorkerCommand): void {
     let answer: RelayAnswer = { text: "error" };
     try {
       answer = this.relay.handle(dispatcher, command, new HeaderLines(headers));
@@ -167,8 +207,18 @@ class RelayWorker {
     for (const pool of this.#pools) if (pool !== first) pool.stopGrowing();
   }
 
+  /** Ends all sessions, once the kernel's last counters are known. */
   close(): void {
+    this.#closing = true;
     this.#timers.forEach(clearInterval);
+    if (this.relay.isReadyToClose()) return this.#closeNow();
+    setTimeout(() => this.#closeNow(), KERNEL_CLOSE_DEADLINE_MS);
+  }
+
+  #closeNow(): void {
+    if (!this.#closing) return;
+    this.#closing = false;
     this.relay.close();
+    post({ kind: "closed" });
   }
 }

@@ -16,7 +16,7 @@
  * path gives up.
  *
  * Counters are read by groups, one after the other; how often depends on how long that takes, so that reading takes a
- * fiftieth of the time at most.
+ * fiftieth of the time, unless the owners cannot wait so long.
  * @module
  */
 import { type Counts, type FlowPair, NO_COUNTS } from "./flow.ts";
@@ -83,7 +83,6 @@ interface Group {
 /** Several packets of 20 ms. */
 const TRIAL_MS = 80;
 const POLL_MS = 1000;
-const MAX_POLL_MS = 15_000;
 /** Reading takes one part in so many of the time at most. */
 const POLL_SHARE = 50;
 /** So many packets may be lost between taking and giving; a packet that is in between just now is none of them, as what
@@ -95,6 +94,7 @@ const TROUBLES_MS = 60_000;
 
 export class KernelPath {
   readonly #table: KernelTable;
+  readonly #maxPollMs: number;
   readonly #outputs: KernelPathOutputs;
   readonly #pool: SlotPool;
   readonly #pairs = new Map<number, Pair>();
@@ -117,8 +117,10 @@ export class KernelPath {
   #toPoll: number[] = [];
   #pollCostMs = 0;
 
-  constructor(table: KernelTable, outputs: KernelPathOutputs) {
+  /** The counters are read every `maxPollMs` at least. */
+  constructor(table: KernelTable, maxPollMs: number, outputs: KernelPathOutputs) {
     this.#table = table;
+    this.#maxPollMs = maxPollMs;
     this.#outputs = outputs;
     this.#pool = new SlotPool(table.capacity);
   }
@@ -326,7 +328,7 @@ export class KernelPath {
     this.#toPoll.shift();
     const next = this.#toPoll[0];
     if (next !== undefined) return this.#list(next);
-    const pauseMs = Math.min(Math.max(POLL_MS, this.#pollCostMs * POLL_SHARE), MAX_POLL_MS);
+    const pauseMs = Math.min(Math.max(POLL_MS, this.#pollCostMs * POLL_SHARE), this.#maxPollMs);
     this.#pollAtMs = Math.max(this.#pollStartedAtMs + pauseMs, nowMs);
   }
 }

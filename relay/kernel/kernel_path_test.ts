@@ -30,7 +30,7 @@ class FakeKernel {
   nowMs = 0;
 
   constructor(table = new KernelTable(0, OPTIONS)) {
-    this.path = new KernelPath(table, {
+    this.path = new KernelPath(table, 15_000, {
       execute: (commands, step) => this.queue.push({ commands, step }),
       list: (group) => this.queue.push({ group }),
       entered: (id) => this.entered.push(id),

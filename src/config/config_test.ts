@@ -37,6 +37,9 @@ Deno.test("defaultConfig() has the documented defaults", () => {
       workers: undefined,
       maxSessions: 0,
       maxNewSessionsPerSecond: 0,
+      kernel: "auto",
+      kernelAfterMs: 5_000,
+      dscp: undefined,
       logLevel: "info",
       logFormat: "text",
     },
@@ -141,6 +144,9 @@ port_rest_time = 0
 workers = 3
 max_sessions = 4
 max_new_sessions_per_second = 5
+kernel = on
+kernel_after = 116
+dscp = AF41
 log_level = DEBUG
 log_format = json
 [Dispatcher]
@@ -245,6 +251,9 @@ Deno.test("parseConfig() puts every key where it belongs", () => {
     workers: 3,
     maxSessions: 4,
     maxNewSessionsPerSecond: 5,
+    kernel: "on",
+    kernelAfterMs: 116_000,
+    dscp: 34,
     logLevel: "debug",
     logFormat: "json",
   });

@@ -13,6 +13,7 @@ import {
   parsePortRange,
   type PortRange,
 } from "./addresses.ts";
+import { parseDscp } from "./dscp.ts";
 import { suggestion } from "./nearest.ts";
 import { parseRelayAddresses, type RelayAddress } from "./relay_addresses.ts";
 import { key, section } from "./section.ts";
@@ -28,6 +29,12 @@ import {
 
 /** The port on which a dispatcher waits for relays. */
 export const DISPATCHER_PORT = 25060;
+
+/** The values of `kernel`. */
+export const KERNEL_MODES = ["auto", "off", "on"] as const;
+
+/** How much of the kernel path is wanted. */
+export type KernelMode = (typeof KERNEL_MODES)[number];
 
 /** What a relay is told. Durations are at most 2^31 - 1 ms. */
 export interface RelayConfig {
@@ -75,6 +82,12 @@ export interface RelayConfig {
   readonly maxSessions: number;
   /** On average over a second; 0: no limit. */
   readonly maxNewSessionsPerSecond: number;
+  /** Whether the kernel carries learnt streams: where it can, where it must, or never. */
+  readonly kernel: KernelMode;
+  /** How long userspace carries a stream whose parties have been learnt; may be 0. */
+  readonly kernelAfterMs: number;
+  /** The DSCP of all packets that the relay sends, 0 to 63; `undefined`: the system's. */
+  readonly dscp: number | undefined;
   /** Of the relay's own log. */
   readonly logLevel: LogLevel;
   /** Of the relay's own log. */
@@ -105,6 +118,9 @@ export const RELAY_SECTION = section(
     workers: key("auto", parseWorkers),
     max_sessions: key("0", parseLimit),
     max_new_sessions_per_second: key("0", parseLimit),
+    kernel: key("auto", parseKernelMode),
+    kernel_after: key("5", parseSecondsOrZero),
+    dscp: key("None", parseDscp),
     log_level: key("INFO", parseLogLevel),
     log_format: key("text", parseLogFormat),
   },
@@ -133,6 +149,9 @@ export const RELAY_SECTION = section(
     workers: values.workers,
     maxSessions: values.max_sessions,
     maxNewSessionsPerSecond: values.max_new_sessions_per_second,
+    kernel: values.kernel,
+    kernelAfterMs: values.kernel_after,
+    dscp: values.dscp,
     logLevel: values.log_level,
     logFormat: values.log_format,
   }),
@@ -152,6 +171,12 @@ function parseLearningMode(text: string): LearningMode {
   if (mode === undefined) {
     throw new SyntaxError(`${quoted(text)} is not heuristic, strict or open${suggestion(text, LEARNING_MODES)}`);
   }
+  return mode;
+}
+
+function parseKernelMode(text: string): KernelMode {
+  const mode = KERNEL_MODES.find((known) => known === text.toLowerCase());
+  if (mode === undefined) throw new SyntaxError(`${quoted(text)} is not auto, off or on`);
   return mode;
 }
 

@@ -43,6 +43,9 @@ export interface StreamStatistics {
   callee_local: string;
   caller_remote: string;
   callee_remote: string;
+  /** Addition: who carries its RTP now, and how many of all packets the kernel has carried. */
+  carried_by?: "userspace" | "kernel";
+  kernel_packets?: number;
   /** Addition: packets that were not forwarded, by reason. */
   dropped?: Record<string, number>;
   /** Addition: how the party's media arrived; null before any RTP. */
@@ -80,6 +83,17 @@ export type EndedSession = SessionStatistics & {
   all_streams_ice: boolean;
 };
 
+/** The state of a relay's kernel path. */
+export interface KernelSummary {
+  status: "on" | "off";
+  /** Why it is off. */
+  reason?: string;
+  /** Components (RTP or RTCP of a stream) that the kernel carries. */
+  components: number;
+  /** Components that went back to userspace since the start, by reason. */
+  left: Record<string, number>;
+}
+
 export interface RelaySummary {
   ip: string;
   version: string;
@@ -97,6 +111,8 @@ export interface RelaySummary {
   /** Addition: what this relay understands beyond the original's commands; `branches`: `remove` ends one of several
    * callees that answered; `explain`: the command of that name (`explanation.ts`). */
   capabilities?: string[];
+  /** Addition: the kernel path. */
+  kernel?: KernelSummary;
   /** Addition: what was refused since the start: new sessions and offers, by the limit of the configuration, and loops. */
   refused?: Record<string, number>;
 }

@@ -24,6 +24,8 @@ const LOCAL_ADDRESS = /^(.+):(\d+)$/;
 const ADDITIONS = new Set([
   "dialog_id",
   "own",
+  "carried_by",
+  "kernel_packets",
   "dropped",
   "caller_quality",
   "callee_quality",

@@ -1,6 +1,6 @@
 /** The kernel path between real interfaces, without the rest of the relay. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../src/deps/assert.ts";
-import type { KernelState } from "../../relay/io/kernel_service.ts";
+import type { KernelSummary } from "../../src/control/statistics.ts";
 import { type FlowPair, flowPair } from "../../relay/kernel/flow.ts";
 import { Agent } from "./support/agent.ts";
 import type { PairState } from "./support/kernel_agent.ts";
@@ -196,7 +196,7 @@ kernelTest(
     await call.counted(50, 0);
     await lab.nft("add table ip fw; add chain ip fw f { type filter hook forward priority 0; policy drop; }");
     let troubles = 0;
-    for (; (await call.relay.do<KernelState>("state")).off === undefined; troubles++) {
+    for (; (await call.relay.do<KernelSummary>("summary")).status === "on"; troubles++) {
       const sending = call.send("caller", 60, { intervalMs: 20 });
       assertEquals((await call.left()).left, "eaten");
       await sending;
@@ -219,7 +219,7 @@ kernelTest("when nft is killed packets reach the sockets at once, and the path c
   assertEquals(await tables(lab), 0);
   await call.send("caller", 10);
   await until("packets at the socket", async () => (await call.seen())[0] === 10);
-  await until("the path to be on again", async () => (await call.relay.do<KernelState>("state")).off === undefined);
+  await until("the path to be on again", async () => (await call.relay.do<KernelSummary>("summary")).status === "on");
   await call.enter();
   await call.send("caller", 30);
   await call.counted(30, 0);

@@ -33,7 +33,12 @@ export class DirectoryBench {
     const { workers = 2, callsPerWorker = 20, maxSessions = 0, maxNewSessionsPerSecond = 0 } = options;
     this.#callsPerWorker = callsPerWorker;
     this.directory = new SessionDirectory(
-      { workers, limits: { maxSessions, maxNewSessionsPerSecond }, portRange: "10000:30000" },
+      {
+        workers,
+        limits: { maxSessions, maxNewSessionsPerSecond },
+        portRange: "10000:30000",
+        kernelSummary: () => ({ status: "off", components: 0, left: {} }),
+      },
       {
         post: (worker, message) => void this.inboxes.get(worker)?.push(message),
         replace: (worker, usedBelow) => void this.replaced.push({ worker, usedBelow }),
@@ -59,7 +64,7 @@ export class DirectoryBench {
     return this.#hosts.get(worker)!;
   }
 
-  say(worker: number, message: FromWorker): void {
+  say(worker: number, message: Exclude<FromWorker, { kind: "kernel" }>): void {
     this.directory.received(worker, message);
   }
 

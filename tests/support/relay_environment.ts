@@ -2,9 +2,11 @@
 import type { LearningRules } from "../../relay/learning.ts";
 import { Interfaces } from "../../relay/interfaces.ts";
 import { PortPool } from "../../relay/port_pool.ts";
+import type { KernelAccess } from "../../relay/kernel/passage.ts";
 import type { SessionEnvironment } from "../../relay/session.ts";
 import type { Stream, StreamLimits, StreamTimeouts } from "../../relay/stream.ts";
 import type { Party, PartyInterfaces } from "../../relay/transport.ts";
+import { FakeGate } from "./fake_gate.ts";
 import { FakeSockets } from "./fake_sockets.ts";
 import { RecordingLogger } from "./fakes.ts";
 import { rtp } from "./rtp_packets.ts";
@@ -25,6 +27,8 @@ export class RelayEnvironment implements SessionEnvironment {
   readonly log = new RecordingLogger();
   readonly timeouts = TIMEOUTS;
   readonly limits = LIMITS;
+  readonly gate = new FakeGate();
+  readonly kernel: KernelAccess = { gate: this.gate, afterMs: 5000, maxPacketsPerSecond: Infinity };
   readonly learning: LearningRules = { mode: "heuristic", rebinding: true, isOwn: () => false };
   readonly ports: PortPool;
   readonly interfaces: Interfaces;

@@ -7,6 +7,7 @@ import type { Party } from "../../relay/transport.ts";
 import type { RelayAddress } from "../../src/config/mod.ts";
 import type { Headers } from "../../src/control/headers.ts";
 import type { SessionStatistics } from "../../src/control/statistics.ts";
+import { FakeGate } from "./fake_gate.ts";
 import { FakeSockets } from "./fake_sockets.ts";
 import { FakeClock, RecordingLogger } from "./fakes.ts";
 import { LIMITS, TIMEOUTS } from "./relay_environment.ts";
@@ -36,6 +37,7 @@ export class RelayHost {
   /** Of the others. */
   readonly otherSockets: Record<string, FakeSockets> = {};
   readonly log = new RecordingLogger();
+  readonly gate = new FakeGate();
   readonly relay: Relay;
   /** What has expired, with the dispatcher that was to be told; taken by whoever tells it. */
   readonly expired: { readonly dispatcher: string; readonly statistics: SessionStatistics }[] = [];
@@ -53,6 +55,7 @@ export class RelayHost {
       limits: LIMITS,
       learning: "heuristic",
       rebinding: true,
+      kernel: { gate: this.gate, afterMs: 5000, maxPacketsPerSecond: 10_000 },
       isRoutable: () => true,
       ...rest,
     };

@@ -1,5 +1,6 @@
 /** The relay's kernel path alone, in a namespace of its own, commanded by a test. @module */
-import { type KernelPair, KernelService } from "../../../relay/io/kernel_service.ts";
+import { KernelService } from "../../../relay/io/kernel_service.ts";
+import type { KernelPair } from "../../../relay/kernel/gate.ts";
 import type { Counts, FlowPair } from "../../../relay/kernel/flow.ts";
 import type { TableOptions } from "../../../relay/kernel/table.ts";
 import type { Logger } from "../../../src/env/log.ts";
@@ -36,7 +37,7 @@ function plus(a: Counts, b: Counts): Counts {
 
 await serve({
   async start(options: TableOptions) {
-    service = new KernelService(options, logger);
+    service = new KernelService({ ...options, maxPollMs: 4000 }, logger, () => {});
     return await service.start();
   },
   /** Binds a socket of the relay, which counts what comes to it. */
@@ -68,7 +69,7 @@ await serve({
   },
   leave: ({ id }: { id: number }) => pairs[id]!.pair!.leave("asked"),
   pair: ({ id }: { id: number }): PairState => ({ ...pairs[id]!, pair: undefined } as PairState),
-  state: () => service.state,
+  summary: () => service.summary,
   log: () => log,
   close: () => service.close(),
 });
