@@ -16,7 +16,7 @@
  * | any    | any       | the relay itself, and the SDP does not say just that port       | `loop`               |
  * | any    | any       | elsewhere, and the SDP says a port of the relay                 | `unvouched source`   |
  * | no     | any       | where signalling has just moved the party away from, not `EXACT` | `obsolete source`   |
- * | no     | any       | anywhere, and the RTP flow of before goes on                    | `learnt`             |
+ * | no     | heuristic | anywhere, and the RTP flow of before goes on                    | `learnt`             |
  * | no     | open      | anywhere                                                       | `learnt`             |
  * | no     | strict, and not open for RTCP | `VOUCHED_FOR` or better; lower              | `learnt`; `unvouched source` |
  * | no     | heuristic | `VOUCHED_FOR` or better                                        | `learnt`             |

@@ -4,6 +4,7 @@
  * | kind            | mapping                                      | who gets in                                 |
  * | --------------- | -------------------------------------------- | ------------------------------------------- |
  * | full-cone       | the same port towards everyone               | everyone, once the phone has sent something |
+ * | restricted      | the same port towards everyone               | addresses that the phone sent to, any port  |
  * | port-restricted | the same port towards everyone               | addresses and ports that the phone sent to  |
  * | symmetric       | a random port for each address and port      | addresses and ports that the phone sent to  |
  *
@@ -13,7 +14,7 @@
  */
 
 /** How a NAT maps and filters. */
-export type NatKind = "full-cone" | "port-restricted" | "symmetric";
+export type NatKind = "full-cone" | "restricted" | "port-restricted" | "symmetric";
 
 /** The UDP ports that phones use: those are what a cone maps. Everything else goes out by plain masquerading. */
 export const PHONE_SIP_PORT = 5060;
@@ -57,17 +58,31 @@ table ip nat {
   }
   chain prerouting {
     type nat hook prerouting priority dstnat
-    ${kind === "full-cone" ? `iifname "wan" dnat ip to udp dport map { ${inward} }` : ""}
+    ${isOpen(kind) ? `iifname "wan" dnat ip to udp dport map { ${inward} }` : ""}
   }
 }`;
 }
 
-/** A home router's firewall: nobody gets in uninvited, except to a full cone's phones. IPv6 is filtered alike, unmapped. */
+/** Whether a mapped port is open to others than those that the phone's packets went to. */
+function isOpen(kind: NatKind): boolean {
+  return kind === "full-cone" || kind === "restricted";
+}
+
+/**
+ * A home router's firewall: nobody gets in uninvited, except to a full cone's phones, and from an address that a phone
+ * behind a restricted one has sent to. IPv6 is filtered alike, unmapped.
+ */
 export function firewallRules(kind: NatKind): string {
   return `
 table inet firewall
 delete table inet firewall
 table inet firewall {
+  set contacted {
+    type ipv4_addr . ipv4_addr . inet_service
+    flags dynamic
+    size 65536
+    timeout 5m
+  }
   chain input {
     type filter hook input priority filter
     # What knocks at a mapped port uninvited must leave no trace, or the phone's own packets there were in its way.
@@ -75,9 +90,11 @@ table inet firewall {
   }
   chain forward {
     type filter hook forward priority filter; policy drop
+    iifname "lan" meta l4proto udp update @contacted { ip daddr . ip saddr . udp sport }
     ct state established,related accept
     iifname "lan" accept
     ${kind === "full-cone" ? "ct status dnat accept" : ""}
+    ${kind === "restricted" ? "ct status dnat ip saddr . ip daddr . udp dport @contacted accept" : ""}
   }
 }`;
 }
