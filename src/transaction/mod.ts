@@ -26,7 +26,7 @@
  * | 3261 | §17 transactions                       | done; timer C is the core's                                            |
  * | 3261 | §9 CANCEL                              | done                                                                   |
  * | 3261 | §17.2.3 matching, RFC 2543 peers too   | done                                                                   |
- * | 3261 | §18.2 where responses go               | done, but `maddr` only as an IPv4 literal, and without `ttl`           |
+ * | 3261 | §18.2 where responses go               | done, without `maddr` and `ttl`: no multicast                          |
  * | 3261 | §16.11 stateless forwarding            | for requests without responses; §8.2.7 for responses                   |
  * | 3581 | `rport`                                | done                                                                   |
  * | 6026 | INVITE answered by 2xx                 | done                                                                   |

@@ -3,8 +3,6 @@ import type { SipRequest } from "../sip/message.ts";
 import { serializeVia } from "../sip/via.ts";
 import { defaultPort, type Flow, isReliable, type Target } from "../transport/flow.ts";
 
-const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
-
 /**
  * Writes into the topmost Via where the request really came from: `received` if sent-by does not say it, and `rport` if
  * it is asked for (RFC 3261 §18.2.1, RFC 3581 §4). What a peer wrote there itself does not stay. The header is left as it
@@ -25,8 +23,11 @@ export function markReceived(request: SipRequest, flow: Flow): void {
 
 /**
  * Where the responses to `request` go (RFC 3261 §18.2.2, RFC 3581 §4): back through the connection; if that is gone, by
- * a new one to the port in sent-by, except for WebSockets, which only clients open. Over UDP to `maddr` if it is a
- * literal; else to the source address, and there to the source port if `rport` asks for it, or to the one in sent-by.
+ * a new one to the port in sent-by, except for WebSockets, which only clients open. Over UDP to the source address, and
+ * there to the source port if `rport` asks for it, else to the one in sent-by.
+ *
+ * Deviation: `maddr` (RFC 3261 §18.2.2) is for multicast, which is not served here. It would let anybody aim our responses
+ * at somebody else.
  */
 export function replyTarget(request: SipRequest, flow: Flow): Target {
   const { transport, listenPoint, connectionId } = flow;
@@ -43,10 +44,6 @@ export function replyTarget(request: SipRequest, flow: Flow): Target {
       onlyExisting,
       serverName: host,
     };
-  }
-  const maddr = params.get("maddr");
-  if (maddr !== undefined && IPV4.test(maddr) && listenPoint.family === "IPv4") {
-    return { transport, address: maddr, port: sentByPort, listenPoint };
   }
   return { transport, address: flow.address, port: params.has("rport") ? flow.port : sentByPort, listenPoint };
 }

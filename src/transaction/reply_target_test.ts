@@ -66,10 +66,11 @@ Deno.test("replyTarget() over UDP is the source port if rport asks for it (RFC 3
   });
 });
 
-Deno.test("replyTarget() over UDP is maddr if that is an address (RFC 3261 §18.2.2)", () => {
-  const maddr = { transport: "udp", address: "233.252.0.1", port: 5080 };
-  assertEquals(target("SIP/2.0/UDP a.example:5080;maddr=233.252.0.1;rport"), maddr);
-  assertEquals(target("SIP/2.0/UDP a.example:5080;maddr=b.example"), { ...maddr, address: "198.51.100.7" });
+Deno.test("replyTarget() is never maddr: nobody aims our responses at others (deviation from RFC 3261 §18.2.2)", () => {
+  const source = { transport: "udp", address: "198.51.100.7", port: 5080 };
+  for (const maddr of ["233.252.0.1", "203.0.113.9", "b.example"]) {
+    assertEquals(target(`SIP/2.0/UDP a.example:5080;maddr=${maddr}`), source);
+  }
 });
 
 Deno.test("replyTarget() of a stream is its connection, else a new one to the port in sent-by (RFC 3261 §18.2.2)", () => {
