@@ -4,6 +4,7 @@ import { decodeOctets } from "../../src/sip/octets.ts";
 import { newTransportCounters } from "../../src/transport/counters.ts";
 import type { Flow, Transport } from "../../src/transport/flow.ts";
 import { deliver, type TransportContext } from "../../src/transport/handler.ts";
+import { SipFraming } from "../../src/transport/framing.ts";
 import { StreamConnection } from "../../src/transport/io/stream_connection.ts";
 import { listenPoint, type SentMessage } from "../support/fake_transport.ts";
 import { ProxyBench } from "../support/proxy_bench.ts";
@@ -112,7 +113,7 @@ export class WireBench extends ProxyBench {
   async stream(bytes: Uint8Array, address = PEER): Promise<boolean> {
     const stream = new FakeStream(bytes);
     const flow = this.#flow(address, 40_000, "tcp");
-    const connection = new StreamConnection(flow, stream, { closed: () => {} }, this.#context, true);
+    const connection = new StreamConnection(flow, stream, { closed: () => {} }, this.#context, new SipFraming(), true);
     const ended = connection.run();
     await this.settle();
     const { isClosed } = stream;

@@ -91,7 +91,7 @@ class ProxyService {
     const { proxy: settings, mediaproxy: mediaSettings } = this.#config;
     const log = this.#log;
     const database = this.#databasePath();
-    const transport = this.#openTransport(() => core);
+    const transport = await this.#openTransport(() => core);
     const domains = this.#domains(transport);
     const routing = this.#routingSettings(domains);
     this.#script = script ?? await this.#loadScript(routing);
@@ -172,11 +172,11 @@ class ProxyService {
     };
   }
 
-  #openTransport(core: () => ProxyCore): RunningTransport {
+  async #openTransport(core: () => ProxyCore): Promise<RunningTransport> {
     const { proxy: settings } = this.#config;
     const tls = readTlsFiles(settings, this.#paths.configDir);
     return this.#undo.add(
-      openTransport({
+      await openTransport({
         listen: settings.listen,
         hostAddresses: hostAddresses(),
         certificate: tls.certificate,
@@ -280,7 +280,7 @@ class ProxyService {
     users.reload();
     try {
       const { certificate } = readTlsFiles(this.#config.proxy, this.#paths.configDir);
-      if (certificate !== undefined) await transport.useCertificate(certificate);
+      if (certificate !== undefined) transport.useCertificate(certificate);
     } catch (error) {
       this.#log.error(`${(error as Error).message}; the old certificate stays`);
     }

@@ -43,7 +43,7 @@ export function connectTls({ address, port, serverName, ca, verify }: SecureTarg
 }
 
 /** A socket of Node's, read when asked. */
-class NodeStream implements ByteStream {
+export class NodeStream implements ByteStream {
   readonly #socket: TLSSocket;
   readonly #chunks: Uint8Array[] = [];
   #ended: Error | "end" | undefined = undefined;

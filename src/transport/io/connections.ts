@@ -6,7 +6,8 @@ import type { TransportContext } from "../handler.ts";
 import { type ByteStream, connectTls } from "./byte_stream.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
 import { StreamConnection } from "./stream_connection.ts";
-import { WebSocketConnection } from "./web_socket_connection.ts";
+import { type Framing, SipFraming } from "../framing.ts";
+import { WebSocketFraming } from "../web_socket_framing.ts";
 
 /** Limits and what TLS needs for connections that we open. */
 export interface ConnectionOptions {
@@ -30,7 +31,7 @@ export class Connections implements ConnectionOwner {
   readonly #context: TransportContext;
   readonly #options: ConnectionOptions;
   readonly #points: () => readonly ListenPoint[];
-  readonly #byId = new Map<number, Connection>();
+  readonly #byId = new Map<number, StreamConnection>();
   readonly #byPeer = new Map<string, Connection>();
   readonly #opening = new Map<string, Opening>();
   readonly #perAddress = new Map<string, number>();
@@ -46,14 +47,11 @@ export class Connections implements ConnectionOwner {
   /** Takes a stream that a peer opened; `false` if there are too many. */
   acceptStream(stream: ByteStream, listenPoint: ListenPoint, remote: { hostname: string; port: number }): boolean {
     if (!this.#hasRoom(remote.hostname)) return false;
-    this.#run(this.#flow(listenPoint.transport, listenPoint, remote), stream, true);
+    const { transport } = listenPoint;
+    const isWebSocket = transport === "ws" || transport === "wss";
+    const framing = isWebSocket ? new WebSocketFraming() : new SipFraming();
+    this.#run(this.#flow(transport, listenPoint, remote), stream, framing, !isWebSocket);
     return true;
-  }
-
-  /** Takes a WebSocket that a peer opened; `false` if there are too many. */
-  acceptWebSocket(socket: WebSocket, listenPoint: ListenPoint, remote: { hostname: string; port: number }): void {
-    const flow = this.#flow(listenPoint.transport, listenPoint, remote);
-    this.#add(new WebSocketConnection(flow, socket, this, this.#context));
   }
 
   /** Whether another connection from that address may be accepted; counted if not. */
@@ -65,7 +63,7 @@ export class Connections implements ConnectionOwner {
     return false;
   }
 
-  /** The same for a WebSocket, before it is upgraded. */
+  /** The same before a handshake. */
   hasRoom(hostname: string): boolean {
     return !this.#closed && this.#hasRoom(hostname);
   }
@@ -75,14 +73,14 @@ export class Connections implements ConnectionOwner {
     return { transport, listenPoint, address, port: remote.port, connectionId: ++this.#lastId };
   }
 
-  #run(flow: Flow, stream: ByteStream, isAccepted: boolean): Connection {
-    const connection = new StreamConnection(flow, stream, this, this.#context, isAccepted);
+  #run(flow: Flow, stream: ByteStream, framing: Framing, isAwaited: boolean): Connection {
+    const connection = new StreamConnection(flow, stream, this, this.#context, framing, isAwaited);
     this.#add(connection);
     connection.run();
     return connection;
   }
 
-  #add(connection: Connection): void {
+  #add(connection: StreamConnection): void {
     const { connectionId, address } = connection.flow;
     this.#byId.set(connectionId, connection);
     this.#byPeer.set(peerKey(connection.flow), connection);
@@ -126,7 +124,7 @@ export class Connections implements ConnectionOwner {
       this.#opening.delete(key);
       if (this.#closed || listenPoint === undefined) return stream.close();
       const flow = this.#flow(target.transport, listenPoint, { hostname: target.address, port: target.port });
-      const connection = this.#run(flow, stream, false);
+      const connection = this.#run(flow, stream, new SipFraming(), false);
       for (const message of opening.waiting) connection.send(message.octets, message.failed);
     }).catch((error: Error) => {
       this.#opening.delete(key);
@@ -155,7 +153,6 @@ export class Connections implements ConnectionOwner {
   /** Closes what has been silent for too long, or is held up by its peer. */
   sweep(nowMs: number): void {
     for (const connection of this.#byId.values()) {
-      if (!(connection instanceof StreamConnection)) continue;
       if (nowMs - connection.activeAtMs > this.#options.idleMs) connection.close("no traffic");
       else connection.sweep(nowMs);
     }

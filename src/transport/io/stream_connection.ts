@@ -1,26 +1,29 @@
-/** SIP over a stream: TCP or TLS (RFC 3261 §18.3, RFC 5626 §3.5.1). @module */
+/** SIP over a stream: TCP, TLS or WebSocket (RFC 3261 §18.3, RFC 7118 §5). @module */
 import { encodeOctets } from "../../sip/octets.ts";
 import { BadRequestError, parseMessage } from "../../sip/parse_message.ts";
 import { SipSyntaxError } from "../../sip/errors.ts";
 import { SipRequest } from "../../sip/message.ts";
-import { type FramedFault, type FramedItem, StreamFramer } from "../../sip/stream_framer.ts";
+import type { FramedFault } from "../../sip/stream_framer.ts";
 import type { Flow } from "../flow.ts";
+import type { Framed, Framing } from "../framing.ts";
 import { deliver, type TransportContext } from "../handler.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { type Connection, type ConnectionOwner, MAX_BUFFERED_BYTES } from "./connection.ts";
 
 const BUFFER_BYTES = 16 * 1024;
-const PONG = "\r\n";
 /** A peer that connected says something, and whoever began a message ends it, within so long. */
 const MESSAGE_MS = 30_000;
 /** A peer takes what is sent within so long. */
 const WRITE_MS = 30_000;
 /** What was sent before the end may leave for so long. */
 const CLOSE_MS = 5000;
-/** So many bytes may be a keepalive that has not ended yet. */
-const KEEPALIVE_BYTES = 3;
+/** A peer that is to be pinged is so often. */
+const PING_MS = 30_000;
+/** One that has said nothing for so long, though it was pinged, is gone. */
+const SILENCE_MS = 90_000;
 
 interface Waiting {
+  /** As it stands in the stream. */
   readonly octets: string;
   readonly failed: (reason: string) => void;
 }
@@ -33,7 +36,10 @@ export class StreamConnection implements Connection {
   readonly #stream: ByteStream;
   readonly #owner: ConnectionOwner;
   readonly #context: TransportContext;
-  readonly #framer = new StreamFramer();
+  readonly #framing: Framing;
+  /** When something last came, and when a ping was last sent. */
+  #heardAtMs: number;
+  #pingedAtMs: number;
   /** Since when a message of the peer's is due; `Infinity` if none is. */
   #awaitedSinceMs: number;
   /** Since when the peer has not taken what is being written; `Infinity` if nothing is. */
@@ -44,26 +50,37 @@ export class StreamConnection implements Connection {
   #writing = false;
   #reason: string | undefined = undefined;
 
-  /** `isAccepted`: the peer opened it, and has something to say. */
+  /** `isAwaited`: the peer opened it to say something, and has not shown yet that it speaks the protocol. */
   constructor(
     flow: Flow,
     stream: ByteStream,
     owner: ConnectionOwner,
     context: TransportContext,
-    isAccepted: boolean,
+    framing: Framing,
+    isAwaited: boolean,
   ) {
     this.flow = flow;
     this.#stream = stream;
     this.#owner = owner;
     this.#context = context;
     this.activeAtMs = context.clock.nowMs();
-    this.#awaitedSinceMs = isAccepted ? this.activeAtMs : Infinity;
+    this.#framing = framing;
+    this.#heardAtMs = this.#pingedAtMs = this.activeAtMs;
+    this.#awaitedSinceMs = isAwaited ? this.activeAtMs : Infinity;
   }
 
   /** Ends the connection of a peer that holds it up. */
   sweep(nowMs: number): void {
     if (nowMs - this.#awaitedSinceMs > MESSAGE_MS) this.#endStalled("the peer does not finish a message");
     else if (nowMs - this.#writingSinceMs > WRITE_MS) this.#endStalled("the peer does not read");
+    else if (this.#framing.ping !== "") this.#ping(nowMs);
+  }
+
+  #ping(nowMs: number): void {
+    if (nowMs - this.#heardAtMs > SILENCE_MS) return this.#endStalled("the peer does not answer pings");
+    if (nowMs - Math.max(this.#heardAtMs, this.#pingedAtMs) < PING_MS) return;
+    this.#pingedAtMs = nowMs;
+    this.#enqueue(this.#framing.ping);
   }
 
   #endStalled(reason: string): void {
@@ -78,27 +95,28 @@ export class StreamConnection implements Connection {
       while (this.#reason === undefined) {
         const count = await this.#stream.read(buffer);
         if (count === null) break;
-        this.activeAtMs = this.#context.clock.nowMs();
-        const items = this.#framer.push(buffer.subarray(0, count));
+        this.activeAtMs = this.#heardAtMs = this.#context.clock.nowMs();
+        const items = this.#framing.push(buffer.subarray(0, count));
         if (items.length > 0) this.#awaitedSinceMs = Infinity;
-        if (this.#framer.bufferedBytes > KEEPALIVE_BYTES && this.#awaitedSinceMs === Infinity) {
-          this.#awaitedSinceMs = this.activeAtMs;
-        }
+        if (this.#framing.isUnfinished && this.#awaitedSinceMs === Infinity) this.#awaitedSinceMs = this.activeAtMs;
         for (const item of items) this.#take(item);
       }
-      this.close("the peer closed it");
+      this.#end("the peer closed it");
     } catch (error) {
-      this.close((error as Error).message);
+      this.#end((error as Error).message);
     }
   }
 
-  #take(item: FramedItem): void {
+  #take(item: Framed): void {
     switch (item.kind) {
       case "message":
         return deliver(item.text, this.flow, this.#context);
-      case "ping":
+      case "keepalive":
         this.#context.counters.keepalives++;
-        return this.send(PONG, () => {});
+        if (item.answer !== "") this.#enqueue(item.answer);
+        return;
+      case "end":
+        return this.close(item.reason);
       case "fault":
         this.#fault(item);
     }
@@ -113,6 +131,12 @@ export class StreamConnection implements Connection {
 
   send(octets: string, failed: (reason: string) => void): void {
     if (this.#reason !== undefined) return queueMicrotask(() => failed("the connection is closed"));
+    this.#enqueue(this.#framing.frame(octets), failed);
+  }
+
+  /** Sends octets as they are, after what waits already. */
+  #enqueue(octets: string, failed: (reason: string) => void = () => {}): void {
+    if (this.#reason !== undefined) return;
     this.#queue.push({ octets, failed });
     this.#queuedBytes += octets.length;
     if (this.#queuedBytes > MAX_BUFFERED_BYTES) {
@@ -138,7 +162,7 @@ export class StreamConnection implements Connection {
         this.activeAtMs = this.#context.clock.nowMs();
       } catch (error) {
         this.#fail(batch, (error as Error).message);
-        this.close((error as Error).message);
+        this.#end((error as Error).message);
       }
       this.#writingSinceMs = Infinity;
     }
@@ -153,6 +177,12 @@ export class StreamConnection implements Connection {
 
   /** Ends it once what was sent has left, or after a while. */
   close(reason: string): void {
+    const { farewell } = this.#framing;
+    if (farewell !== "") this.#enqueue(farewell);
+    this.#end(reason);
+  }
+
+  #end(reason: string): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     if (!this.#writing) this.#closeStream();

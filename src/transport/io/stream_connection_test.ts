@@ -1,9 +1,11 @@
 import { assertEquals } from "../../deps/assert.ts";
-import { encodeOctets } from "../../sip/octets.ts";
+import { decodeOctets, encodeOctets } from "../../sip/octets.ts";
 import { newTransportCounters } from "../counters.ts";
 import { FakeTime } from "../../../tests/support/fake_time.ts";
 import { FakeClock, RecordingLogger } from "../../../tests/support/fakes.ts";
 import { flowFrom } from "../../../tests/support/registrations.ts";
+import { type Framing, SipFraming } from "../framing.ts";
+import { WebSocketFraming } from "../web_socket_framing.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { MAX_BUFFERED_BYTES } from "./connection.ts";
 import { StreamConnection } from "./stream_connection.ts";
@@ -16,6 +18,7 @@ const OPTIONS =
 class FakeStream implements ByteStream {
   isReading = true;
   isClosed = false;
+  #written = "";
   #arrived: ((count: number | null) => void) | undefined;
   #buffer: Uint8Array | undefined;
   #stuck: ((error: Error) => void) | undefined;
@@ -26,7 +29,10 @@ class FakeStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): Promise<number> {
-    if (this.isReading) return Promise.resolve(bytes.length);
+    if (this.isReading) {
+      this.#written += decodeOctets(bytes);
+      return Promise.resolve(bytes.length);
+    }
     return new Promise((_, reject) => this.#stuck = reject);
   }
 
@@ -34,6 +40,13 @@ class FakeStream implements ByteStream {
     this.isClosed = true;
     this.#arrived?.(null);
     this.#stuck?.(new Error("closed"));
+  }
+
+  /** What was written since the last call. */
+  take(): string {
+    const written = this.#written;
+    this.#written = "";
+    return written;
   }
 
   /** The other end says something. */
@@ -55,7 +68,7 @@ class Lab implements Disposable {
   readonly failures: string[] = [];
   readonly connection: StreamConnection;
 
-  constructor(isAccepted = true) {
+  constructor(isAccepted = true, framing: Framing = new SipFraming()) {
     const handler = {
       message: () => void this.received.push("message"),
       malformed: () => void this.received.push("malformed"),
@@ -64,7 +77,7 @@ class Lab implements Disposable {
     const context = { handler, counters: this.counters, clock: this.clock, log: new RecordingLogger() };
     const owner = { closed: (_: unknown, reason: string) => void this.closed.push(reason) };
     const flow = flowFrom("203.0.113.1", 40_000, "tcp", 1);
-    this.connection = new StreamConnection(flow, this.stream, owner, context, isAccepted);
+    this.connection = new StreamConnection(flow, this.stream, owner, context, framing, isAccepted);
     this.connection.run();
   }
 
@@ -172,4 +185,35 @@ Deno.test("StreamConnection answers where a message ends wrongly, and ends (RFC 
   using lab = new Lab();
   await lab.say(OPTIONS.replace("Content-Length: 0", "Content-Length: x"));
   assertEquals([lab.received, lab.stream.isClosed, lab.counters.malformed], [["malformed"], true, 1]);
+});
+
+const PONG = "\x8a\x80\x37\xfa\x21\x3d";
+const CLOSE = "\x88\x80\x37\xfa\x21\x3d";
+
+Deno.test("StreamConnection pings a WebSocket that is silent, and ends when nothing comes back (RFC 6455 §5.5.2)", async () => {
+  using lab = new Lab(false, new WebSocketFraming());
+  await lab.advance(29_999);
+  assertEquals(lab.stream.take(), "");
+  await lab.advance(1);
+  assertEquals(lab.stream.take(), "\x89\x00");
+  await lab.say(PONG);
+  await lab.advance(29_999);
+  assertEquals(lab.stream.take(), "");
+  for (let index = 0; index < 3; index++) await lab.advance(30_000);
+  assertEquals([lab.closed, lab.stream.take(), lab.counters.stalled], [
+    ["the peer does not answer pings"],
+    "\x89\x00\x89\x00",
+    1,
+  ]);
+});
+
+Deno.test("StreamConnection takes leave of a WebSocket, and answers when it does (RFC 6455 §5.5.1)", async () => {
+  using ours = new Lab(false, new WebSocketFraming());
+  ours.connection.close("the proxy stops");
+  await ours.time.advance(0);
+  assertEquals([ours.stream.take(), ours.stream.isClosed], ["\x88\x02\x03\xe8", true]);
+  ours[Symbol.dispose]();
+  using theirs = new Lab(false, new WebSocketFraming());
+  await theirs.say(CLOSE);
+  assertEquals([theirs.stream.take(), theirs.closed], ["\x88\x02\x03\xe8", ["the peer closed it"]]);
 });

@@ -2,8 +2,8 @@
  * All transports of a SIP server, behind one `SipTransport`.
  *
  * A message on its way in:
- * 1. `udp.ts` receives a datagram; `stream_connection.ts` reads a stream, which `src/sip/stream_framer.ts` cuts into
- *    messages; `web_socket_connection.ts` gets one at a time.
+ * 1. `udp.ts` receives a datagram; `listeners.ts` accepts connections, and `stream_connection.ts` reads them, which
+ *    `../framing.ts` and `../web_socket_framing.ts` cut into messages.
  * 2. Keepalives are answered there: CRLF, STUN.
  * 3. `../handler.ts` parses the message, and hands it over with its flow.
  *
@@ -19,7 +19,7 @@ import type { ListenPoint, SipTransport, Target, Transport } from "../flow.ts";
 import type { TransportContext, TransportHandler } from "../handler.ts";
 import { chooseListenPoint } from "../listen_point.ts";
 import { type ConnectionOptions, Connections } from "./connections.ts";
-import { listenStream, listenWebSocket, type ServerCertificate, type StreamListener } from "./listeners.ts";
+import { listenStream, type ServerCertificate, type StreamListener } from "./listeners.ts";
 import { UdpSocket } from "./udp.ts";
 
 /** Where to listen. */
@@ -52,38 +52,32 @@ export class RunningTransport implements SipTransport {
   readonly #sockets = new Map<ListenPoint, UdpSocket>();
   readonly #listeners: StreamListener[] = [];
   readonly #connections: Connections;
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #context: TransportContext;
+  #sweeper: ReturnType<typeof setInterval> | undefined = undefined;
 
-  /** Use {@linkcode openTransport}. @throws ListenError */
+  /** Use {@linkcode openTransport}. */
   constructor(points: readonly ListenPoint[], options: TransportOptions, handler: TransportHandler) {
-    const { log, clock = systemClock, certificate } = options;
+    const { log, clock = systemClock } = options;
     const counters = newTransportCounters();
-    const context: TransportContext = { handler, counters, clock, log };
+    const context = this.#context = { handler, counters, clock, log };
     this.counters = counters;
     this.listenPoints = points;
     this.#connections = new Connections({ ...DEFAULTS, ...options }, context, () => this.listenPoints);
+  }
+
+  /** Opens all sockets, or none. Rejects with a ListenError. */
+  async open(certificate: ServerCertificate | undefined): Promise<void> {
+    const { clock } = this.#context;
     try {
-      for (const point of points) this.#listen(point, certificate, context);
+      for (const point of this.listenPoints) {
+        if (point.transport === "udp") this.#sockets.set(point, new UdpSocket(point, this.#context));
+        else this.#listeners.push(await listenStream(point, certificate, this.#connections, this.#context));
+      }
     } catch (error) {
-      void this.#release();
+      await this.#release();
       throw error;
     }
     this.#sweeper = setInterval(() => this.#connections.sweep(clock.nowMs()), SWEEP_MS);
-  }
-
-  #listen(point: ListenPoint, certificate: ServerCertificate | undefined, context: TransportContext): void {
-    switch (point.transport) {
-      case "udp":
-        this.#sockets.set(point, new UdpSocket(point, context));
-        return;
-      case "tcp":
-      case "tls":
-        this.#listeners.push(listenStream(point, certificate, this.#connections, context));
-        return;
-      case "ws":
-      case "wss":
-        this.#listeners.push(listenWebSocket(point, certificate, this.#connections));
-    }
   }
 
   listenPointFor(target: Target): ListenPoint | undefined {
@@ -98,9 +92,9 @@ export class RunningTransport implements SipTransport {
     socket.send(text, target, failed);
   }
 
-  /** Takes another certificate for connections to come. @throws Error, and the old one stays */
-  async useCertificate(certificate: ServerCertificate): Promise<void> {
-    for (const listener of this.#listeners) await listener.useCertificate(certificate);
+  /** Takes another certificate for connections to come. */
+  useCertificate(certificate: ServerCertificate): void {
+    for (const listener of this.#listeners) listener.useCertificate(certificate);
   }
 
   /** Stops listening, and closes all connections; resolves when the ports are free. Twice is harmless. */
@@ -125,9 +119,12 @@ const DEFAULTS: ConnectionOptions = {
   tlsVerifyPeer: true,
 };
 
-/** Opens all sockets. @throws ListenError */
-export function openTransport(options: TransportOptions, handler: TransportHandler): RunningTransport {
-  return new RunningTransport(options.listen.flatMap((spec) => pointsOf(spec, options)), options, handler);
+/** Opens all sockets. Rejects with a ListenError. */
+export async function openTransport(options: TransportOptions, handler: TransportHandler): Promise<RunningTransport> {
+  const points = options.listen.flatMap((spec) => pointsOf(spec, options));
+  const transport = new RunningTransport(points, options, handler);
+  await transport.open(options.certificate);
+  return transport;
 }
 
 function pointsOf({ transport, hostname, port, advertised }: ListenSpec, options: TransportOptions): ListenPoint[] {
