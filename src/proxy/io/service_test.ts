@@ -51,23 +51,29 @@ class Lab implements Disposable {
     return error.message;
   }
 
-  /** Asks the proxy with one OPTIONS; returns the status line. */
-  async ask(): Promise<string> {
+  /** Sends one request from alice to herself; returns the response. */
+  async send(method: string, ...lines: readonly string[]): Promise<string> {
     const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: freeUdpPort() });
     const { port } = socket.addr as Deno.NetAddr;
     const request = [
-      "OPTIONS sip:example.com SIP/2.0",
+      `${method} sip:example.com SIP/2.0`,
       `Via: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bK${crypto.randomUUID()}`,
       "From: <sip:alice@example.com>;tag=1",
-      "To: <sip:example.com>",
+      "To: <sip:alice@example.com>",
       `Call-ID: ${port}`,
-      "CSeq: 1 OPTIONS",
+      `CSeq: 1 ${method}`,
+      ...lines,
       "\r\n",
     ].join("\r\n");
     await socket.send(new TextEncoder().encode(request), { transport: "udp", hostname: "127.0.0.1", port: this.port });
     const [datagram] = await socket.receive();
     socket.close();
-    return new TextDecoder().decode(datagram).split("\r\n")[0]!;
+    return new TextDecoder().decode(datagram);
+  }
+
+  /** The status line of the answer to OPTIONS. */
+  async ask(): Promise<string> {
+    return (await this.send("OPTIONS")).split("\r\n")[0]!;
   }
 
   [Symbol.dispose](): void {
@@ -187,4 +193,25 @@ Deno.test("close() gives everything back, and can be called twice", async () => 
   await proxy.close();
   await proxy.close();
   await using _again = await lab.start();
+});
+
+Deno.test("Registrations, and the key of our routes, outlive a restart", async () => {
+  using lab = new Lab();
+  const settings = { script: "", authenticate: "no" };
+  const first = await lab.start(settings);
+  assertStringIncludes(await lab.send("REGISTER", "Contact: <sip:alice@127.0.0.1:9>"), "SIP/2.0 200 OK");
+  const key = Deno.readFileSync(`${lab.directory}/state/route.key`);
+  await first.close();
+  await using second = await lab.start(settings);
+  assertEquals(second.bindingCount, 1);
+  assertStringIncludes(await lab.send("REGISTER"), "Contact: <sip:alice@127.0.0.1:9>;expires=");
+  assertEquals(Deno.readFileSync(`${lab.directory}/state/route.key`), key);
+});
+
+Deno.test("Without a database nothing is kept but the key, and a directory that cannot be used is a warning", async () => {
+  using lab = new Lab();
+  const file = lab.write("file", "");
+  await using _proxy = await lab.start({ database: "None", "state_dir": `${file}/state` });
+  const [warning] = lab.log.messages("warning");
+  assertStringIncludes(warning!, "after a restart calls that are up may not find their way");
 });
