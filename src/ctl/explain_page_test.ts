@@ -313,12 +313,15 @@ Deno.test("explainPage() tells a stranger's address, another port, and a NAT tha
 });
 
 Deno.test("explainPage() lists what was refused beside the party's own packets", () => {
-  const caller = party({ dropped: { no_destination: 5, wrong_source: 300, loop: 2, undecided: 7 }, refused: REFUSED });
+  const caller = party({
+    dropped: { no_destination: 5, wrong_source: 300, loop: 2, undecided: 7, too_fast: 9, odd: 1 },
+    refused: REFUSED,
+  });
   const text = sentences({ caller }).find((sentence) => sentence.startsWith("At the caller's"));
   assertEquals(
     text,
     "At the caller's ports packets were refused: 300 came from another address than the one learnt, 2 came from the " +
-      "relay itself; the last was from 198.51.100.66:5, 0:03 ago.",
+      "relay itself, 9 came faster than max_packets_per_second allows, 1 odd; the last was from 198.51.100.66:5, 0:03 ago.",
   );
   const waiting = sentences({ caller: party({ ...UNHEARD, dropped: { undecided: 7 } }) });
   assertMatch(

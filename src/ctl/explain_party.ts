@@ -166,6 +166,7 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ["unvouched_source", "came from an address that signalling does not name"],
   ["undecided", "came before it was clear whose they are"],
   ["loop", "came from the relay itself"],
+  ["too_fast", "came faster than max_packets_per_second allows"],
 ]);
 
 function refusedSentences(name: PartyName, { dropped, refused, learnt }: PartyExplanation): string[] {

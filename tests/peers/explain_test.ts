@@ -1,5 +1,6 @@
 /** What an operator is told of calls between real phones behind real NATs: why there is no sound. @module */
-import { assertEquals, assertMatch } from "../../src/deps/assert.ts";
+import { assert, assertEquals, assertMatch } from "../../src/deps/assert.ts";
+import type { StreamStatistics } from "../../src/control/mod.ts";
 import { explainPage } from "../../src/ctl/explain_page.ts";
 import { hearEachOther, type LabBench, sharedLab } from "./support/lab_bench.ts";
 import { startServer } from "./support/our_service.ts";
@@ -64,7 +65,7 @@ lab.test("a firewall that drops a phone's packets from the start is told from a 
     /What the caller sends is dropped, \d+ packets so far: the callee has a private address in its SDP/,
   );
   await bench.service.media.relay.line(
-    /one-way audio: nothing has come from the callee for 2 s \(callee: nothing came\)/,
+    /one-way audio: nothing has come from the callee for \d s \(callee: nothing came\)/,
     0,
     10_000,
   );
@@ -73,6 +74,20 @@ lab.test("a firewall that drops a phone's packets from the start is told from a 
   await explained(bench, callId, /Not heard from 0:0\d to 0:\d\d: the callee \(nothing came\)\./);
   await calleeHome.lose(100);
   await explained(bench, callId, /The callee has sent nothing for 0:0\d: its network has gone/);
+  await bench.hangUp(caller, callee);
+});
+
+lab.test("a line that loses every fifth packet is told by whose packets arrive badly, and how many are lost", async (bench) => {
+  const { caller, callee, callerHome } = await startPair(bench);
+  await callerHome.lose(20);
+  await bench.call(caller, callee);
+  const callId = await callIdOf(bench);
+  await explained(bench, callId, /audio: both parties are heard, but what the caller sends arrives badly/);
+  const [session] = await bench.service.media.sessions();
+  const [{ caller_quality, callee_quality }] = session!.streams as [StreamStatistics];
+  assert(caller_quality!.loss_percent > 5 && caller_quality!.loss_percent < 40, `${caller_quality!.loss_percent} %`);
+  assertEquals(callee_quality!.loss_percent, 0);
+  await callerHome.lose(0);
   await bench.hangUp(caller, callee);
 });
 
