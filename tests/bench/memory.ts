@@ -42,7 +42,7 @@ export async function measureMemory(sessionCounts: readonly number[]): Promise<M
 
 async function relayResidents(sessionCounts: readonly number[]): Promise<Resident[]> {
   const inspectorPort = freeTcpPort();
-  await using programs = await startRelayPrograms([], [inspectorFlag(inspectorPort)]);
+  await using programs = await startRelayPrograms({ denoFlags: [inspectorFlag(inspectorPort)] });
   const results: Resident[] = [];
   let sessions = 0;
   for (const count of sessionCounts) {
@@ -50,7 +50,7 @@ async function relayResidents(sessionCounts: readonly number[]): Promise<Residen
     progress(`memory: the relay with ${count} sessions`);
     await setUpCalls(programs.socketPath, { callers: ports, callees: ports });
     sessions = count;
-    results.push(await resident(programs.relay.pid, inspectorPort));
+    results.push(await resident(programs.relay.pid, inspectorPort, 1));
   }
   return results;
 }
@@ -63,10 +63,10 @@ async function bareResident(sockets: number): Promise<Resident> {
   return await resident(bare.pid, inspectorPort);
 }
 
-async function resident(pid: number, inspectorPort: number): Promise<Resident> {
+async function resident(pid: number, inspectorPort: number, workers = 0): Promise<Resident> {
   await pause();
   const bytes = residentBytes(pid);
-  await collectGarbage(inspectorPort);
+  await collectGarbage(inspectorPort, workers);
   await pause();
   return { bytes, collectedBytes: residentBytes(pid) };
 }

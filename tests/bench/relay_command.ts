@@ -11,12 +11,14 @@ import {
   type RatesResult,
   type SubjectResult,
 } from "./rates.ts";
+import { measureSaturation, type SaturationResult } from "./saturation.ts";
 import { BARE_LOOP, startBareLoop } from "./subjects/bare.ts";
-import { RELAY, startRelay } from "./subjects/relay.ts";
-import { hasRtpengine, RTPENGINE, startRtpengine } from "./subjects/rtpengine.ts";
-import { numberText, print, type Target, targetsText } from "./support/figures.ts";
+import { RELAY, relayName, startRelay, startRelayWith } from "./subjects/relay.ts";
+import { hasRtpengine, RTPENGINE, startRtpengine, startRtpengineWith } from "./subjects/rtpengine.ts";
+import type { StartSubject } from "./subjects/subject.ts";
+import { median, numberText, print, type Target, targetsText } from "./support/figures.ts";
 import { type BenchFlags, parseBenchFlags } from "./support/flags.ts";
-import { noiseText, separateCores } from "./support/system.ts";
+import { type Cores, noiseText, separateCores } from "./support/system.ts";
 
 export const RELAY_FLAGS = {
   calls: { kind: "number", fallback: 50, help: "calls that are up at the same time" },
@@ -28,7 +30,11 @@ export const RELAY_FLAGS = {
   rounds: { kind: "number", fallback: 3, help: "how often all rates are gone through; medians count" },
   seconds: { kind: "number", fallback: 2, help: "how long a rate is observed" },
   sessions: { kind: "numbers", fallback: [0, 500, 2000], help: "sessions for the memory, from 0 up" },
-  parts: { kind: "words", fallback: ["rates", "memory"], help: "what is measured" },
+  parts: {
+    kind: "words",
+    fallback: ["rates", "workers", "saturation", "memory"],
+    help: "what is measured: one core; all cores; updates while all are busy; memory",
+  },
   quick: { kind: "boolean", help: "few rates, one round, a second each: to see that it works" },
   json: { kind: "boolean", help: "print one JSON object" },
 } as const satisfies BenchFlags;
@@ -37,8 +43,23 @@ const QUICK = { rates: [10_000, 50_000, 80_000, 120_000], rounds: 1, seconds: 1,
 
 /** Carried packets/s, as a share of the bare loop's. */
 const WANTED_RATIO = 0.9;
+/** CPU time of a packet with all workers, as a share of that with one. */
+const WANTED_CPU_RATIO = 1.1;
+/** For each worker. Far from what one carries: the generator is on the same cores, so more says little. */
+const WORKER_RATES = [20_000, 30_000, 40_000];
+const SATURATION_MS = 5000;
+const WANTED_UPDATE_MS = 20;
 /** Memory of a session with one stream, beyond its sockets. */
 const WANTED_SESSION_BYTES = 12 * 1024;
+
+type StartArguments = Parameters<StartSubject>;
+
+interface WorkersFlags {
+  readonly calls: number;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly quick?: boolean;
+}
 
 const LOSS_TEXT = `${numberText(LOSSLESS * 100, 1)} % loss`;
 
@@ -57,16 +78,24 @@ export async function benchRelay(args: readonly string[]): Promise<number> {
       subjects: [startRelay, startBareLoop, ...hasRtpengine() ? [startRtpengine] : []],
     })
     : undefined;
+  const workers = flags.parts.includes("workers") ? await measureWorkers(flags, cores) : undefined;
+  const saturation = flags.parts.includes("saturation")
+    ? await measureSaturation(flags.calls, SATURATION_MS, cores)
+    : undefined;
   const memory = flags.parts.includes("memory") ? await measureMemory(flags.sessions) : undefined;
   const targets = [
     ...rates === undefined ? [] : rateTargets(rates),
+    ...workers === undefined ? [] : workersTargets(workers, cores),
+    ...saturation === undefined ? [] : saturationTargets(saturation),
     ...memory === undefined ? [] : memoryTargets(memory),
   ];
   if (flags.json) {
-    print(JSON.stringify({ calls: flags.calls, cores: cores.note, rates, memory, targets }));
+    print(JSON.stringify({ calls: flags.calls, cores: cores.note, rates, workers, saturation, memory, targets }));
     return 0;
   }
   if (rates !== undefined) printRates(rates, flags.calls, cores.note);
+  if (workers !== undefined) printWorkers(workers, cores);
+  if (saturation !== undefined) print(`${saturationText(saturation)}\n`);
   if (memory !== undefined) print(`${memoryTable(memory)}\n`);
   print(targetsText(targets));
   return 0;
@@ -82,6 +111,45 @@ function checkFlags({ calls, rounds, seconds, sessions }: {
   if (rounds === 0 || seconds === 0) throw new UsageError("Flags --rounds and --seconds need at least 1");
   const rising = sessions.every((count, index) => index === 0 ? count === 0 : count > sessions[index - 1]!);
   if (!rising || sessions.length < 2) throw new UsageError("Flag --sessions needs rising numbers, the first of them 0");
+}
+
+/** One worker and all of them, side by side on all cores, which they share with the generator. */
+function measureWorkers({ calls, rounds, seconds, quick }: WorkersFlags, cores: Cores): Promise<RatesResult> {
+  const { count } = cores;
+  const all = [
+    (...to: StartArguments) => startRelayWith(count, ...to),
+    ...hasRtpengine() ? [(...to: StartArguments) => startRtpengineWith(count, ...to)] : [],
+  ];
+  const each = quick === true ? WORKER_RATES.slice(0, 1) : WORKER_RATES;
+  return measureRates({
+    calls,
+    packetsPerSecond: [...new Set([...each, ...each.map((rate) => rate * count)])].sort((a, b) => a - b),
+    rounds,
+    windowMs: seconds * 1000,
+    cores: { ...cores, subjectPrefix: cores.allPrefix },
+    subjects: [startRelay, ...count === 1 ? [] : all],
+  });
+}
+
+/** Compares where each worker has as much to do as the only one: with less, more of its time goes into waking up. */
+function workersTargets({ rates }: RatesResult, { count }: Cores): Target[] {
+  const cpu = (name: string, rate: number) =>
+    rates.find(({ subject, packetsPerSecond, loss }) =>
+      subject === name && packetsPerSecond === rate && loss < LOSSLESS
+    )?.cpuMicrosPerPacket ?? NaN;
+  const ratios = WORKER_RATES.map((rate) => cpu(relayName(count), rate * count) / cpu(RELAY, rate));
+  const ratio = median(ratios.filter((it) => !Number.isNaN(it)));
+  const text =
+    `${count} workers use ${numberText(ratio, 2)} of the CPU time per packet that one does with a share of ` +
+    `the packets; wanted: ${WANTED_CPU_RATIO}`;
+  return [{ text, reached: ratio, met: ratio <= WANTED_CPU_RATIO }];
+}
+
+function saturationTargets({ updateMs: { p99 } }: SaturationResult): Target[] {
+  const text = `99 % of the updates take ${
+    numberText(p99, 1)
+  } ms while all workers are busy; wanted: ${WANTED_UPDATE_MS}`;
+  return [{ text, reached: p99, met: p99 < WANTED_UPDATE_MS }];
 }
 
 function rateTargets(rates: RatesResult): Target[] {
@@ -113,6 +181,18 @@ function printRates(rates: RatesResult, calls: number, coresNote: string): void 
     print(`relay / ${RTPENGINE}: not measured, it is not installed (scripts/install_peers.sh)`);
   }
   print("");
+}
+
+function printWorkers(rates: RatesResult, { count }: Cores): void {
+  print(`All subjects and the generator on ${count} cores: CPU per packet compares, rates do not.\n`);
+  print(`${rateTable(rates.rates)}\n`);
+}
+
+function saturationText(result: SaturationResult): string {
+  const { carriedPerSecond, loss, relayCores, updates, updateMs: { p50, p99, max } } = result;
+  return `One worker, flooded: ${numberText(carriedPerSecond)} packets/s, ${numberText(loss * 100, 1)} % loss, ` +
+    `${numberText(relayCores, 2)} cores. Meanwhile ${numberText(updates)} updates: p50 ${numberText(p50, 2)} ms, ` +
+    `p99 ${numberText(p99, 2)}, max ${numberText(max, 2)}.`;
 }
 
 function rateTable(rates: readonly RateResult[]): string {

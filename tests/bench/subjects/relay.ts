@@ -8,24 +8,62 @@ export const RELAY = "relay";
 
 /** Above the ports of the generator and of the other subjects. */
 const PORT_RANGE = "40000:60000";
+const MORE_WORKERS_PORT_RANGE = "33000:39000";
 
-/** Starts dispatcher and relay; `prefix` goes before the relay's command line, `denoFlags` behind `deno run`. */
-export function startRelayPrograms(prefix: readonly string[], denoFlags: readonly string[] = []): Promise<Programs> {
+export interface RelayProgramsOptions {
+  /** What to put before the relay's command line. */
+  readonly prefix?: readonly string[];
+  /** Flags of `deno run` for the relay. */
+  readonly denoFlags?: readonly string[];
+  /** @default 1 */
+  readonly workers?: number;
+}
+
+/** Starts dispatcher and relay. */
+export function startRelayPrograms(
+  { prefix = [], denoFlags = [], workers = 1 }: RelayProgramsOptions,
+): Promise<Programs> {
   return startPrograms({
-    portRange: PORT_RANGE,
+    portRange: workers === 1 ? PORT_RANGE : MORE_WORKERS_PORT_RANGE,
     portRestTimeSeconds: 5,
     relayPrefix: prefix,
     relayDenoFlags: denoFlags,
+    workers,
   });
 }
 
-/** Starts the relay with a call for each two of `parties`. */
-export async function startRelay(parties: Ports, prefix: readonly string[]): Promise<Subject> {
+/** A relay with one worker, with a call for each two of `parties`. */
+export function startRelay(parties: Ports, prefix: readonly string[]): Promise<Subject> {
+  return startRelayWith(1, parties, prefix);
+}
+
+/** The name of a relay with so many workers. */
+export function relayName(workers: number): string {
+  return workers === 1 ? RELAY : `${RELAY}, ${workers} workers`;
+}
+
+/** A relay whose control socket can be used besides. */
+export interface RelaySubject extends Subject {
+  readonly socketPath: string;
+}
+
+/** A relay with so many workers, with a call for each two of `parties`. */
+export async function startRelayWith(
+  workers: number,
+  parties: Ports,
+  prefix: readonly string[],
+): Promise<RelaySubject> {
   await using undo = new AsyncDisposableStack();
-  const programs = undo.use(await startRelayPrograms(prefix));
+  const programs = undo.use(await startRelayPrograms({ prefix, workers }));
   const targets = await setUpCalls(programs.socketPath, parties);
   const owned = undo.move();
-  return { name: RELAY, pid: programs.relay.pid, targets, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    name: relayName(workers),
+    pid: programs.relay.pid,
+    socketPath: programs.socketPath,
+    targets,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 /** Sets up a call for each two of `parties`, one after the other, and returns the relay's ports for them. */

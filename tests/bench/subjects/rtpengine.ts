@@ -18,25 +18,44 @@ export function hasRtpengine(): boolean {
   return findProgram(RTPENGINE) !== undefined;
 }
 
-/** Starts rtpengine with one thread for media and a call for each two of `parties`. */
-export async function startRtpengine(parties: Ports, prefix: readonly string[]): Promise<Subject> {
+/** rtpengine with one thread for media, with a call for each two of `parties`. */
+export function startRtpengine(parties: Ports, prefix: readonly string[]): Promise<Subject> {
+  return startRtpengineWith(1, parties, prefix);
+}
+
+/** The name of rtpengine with so many threads. */
+export function rtpengineName(threads: number): string {
+  return threads === 1 ? RTPENGINE : `${RTPENGINE}, ${threads} threads`;
+}
+
+/** rtpengine with so many threads for media, with a call for each two of `parties`. */
+export async function startRtpengineWith(
+  threads: number,
+  parties: Ports,
+  prefix: readonly string[],
+): Promise<Subject> {
   await using undo = new AsyncDisposableStack();
   const [own, control] = openSockets(2, CONTROL_FIRST_PORT) as [LocalSocket, LocalSocket];
   undo.defer(() => own.conn.close());
   control.conn.close(); // its port is free: that is what it was opened for
-  const process = undo.use(startProcess(control.port, prefix));
+  const process = undo.use(startProcess(control.port, threads, prefix));
   const client = new NgClient(own, control.port);
   try {
     await client.ask({ command: "ping" }, "pong");
     const targets = await setUpCalls(client, parties);
     const owned = undo.move();
-    return { name: RTPENGINE, pid: process.pid, targets, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    return {
+      name: rtpengineName(threads),
+      pid: process.pid,
+      targets,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
   } catch (cause) {
     throw new Error(`Cannot set up calls on rtpengine: ${(cause as Error).message}\n${process.tail()}`, { cause });
   }
 }
 
-function startProcess(controlPort: number, prefix: readonly string[]): PeerProcess {
+function startProcess(controlPort: number, threads: number, prefix: readonly string[]): PeerProcess {
   const [command, ...args] = [
     ...prefix,
     findProgram(RTPENGINE)!,
@@ -46,7 +65,7 @@ function startProcess(controlPort: number, prefix: readonly string[]): PeerProce
     `--listen-ng=${LOOPBACK}:${controlPort}`,
     `--port-min=${MEDIA_PORTS.min}`,
     `--port-max=${MEDIA_PORTS.max}`,
-    "--num-threads=1",
+    `--num-threads=${threads}`,
     `--timeout=${NEVER_SECONDS}`,
     `--silent-timeout=${NEVER_SECONDS}`,
     `--offer-timeout=${NEVER_SECONDS}`,

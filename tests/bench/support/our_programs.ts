@@ -14,6 +14,8 @@ export interface ProgramsOptions {
   /** As in the configuration. */
   readonly portRange: string;
   readonly portRestTimeSeconds: number;
+  /** Of the relay; one for each core without it. */
+  readonly workers?: number;
   /** What to put before the relay's command line. */
   readonly relayPrefix?: readonly string[];
   /** Flags of `deno run` for the relay. */
@@ -35,6 +37,8 @@ export interface Programs extends AsyncDisposable {
 
 /** Starts both and waits until the relay has found the dispatcher. */
 export async function startPrograms(options: ProgramsOptions): Promise<Programs> {
+  const { workers = navigator.hardwareConcurrency, relayPrefix = [], relayDenoFlags = [] } = options;
+  const { dispatcherDenoFlags = [], inspected = false } = options;
   await using undo = new AsyncDisposableStack();
   const directory = await Deno.makeTempDir({ prefix: "mediaproxy-bench-" });
   const remove = () => Deno.removeSync(directory, { recursive: true });
@@ -46,9 +50,8 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   await makeCertificates(`${directory}/tls`);
   const managementPort = freeTcpPort();
   const configPath = `${directory}/config.ini`;
-  Deno.writeTextFileSync(configPath, configuration(options, directory, managementPort));
+  Deno.writeTextFileSync(configPath, configuration({ ...options, workers }, directory, managementPort));
   const flags = ["--config", configPath, "--runtime-dir", directory];
-  const { relayPrefix = [], relayDenoFlags = [], dispatcherDenoFlags = [], inspected = false } = options;
   const inspectorPorts = { dispatcher: freeTcpPort(), relay: freeTcpPort() };
   const denoFlags = (name: keyof typeof inspectorPorts) => inspected ? [inspectorFlag(inspectorPorts[name])] : [];
   const dispatcher = undo.use(
@@ -70,18 +73,24 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
     dispatcher,
     relay,
     socketPath: `${directory}/dispatcher.sock`,
-    collectedHeapBytes: (name) => inspected ? collectedHeapBytes(inspectorPorts[name]) : Promise.resolve(undefined),
+    collectedHeapBytes: (name) =>
+      inspected ? collectedHeapBytes(inspectorPorts[name], name === "relay" ? workers : 0) : Promise.resolve(undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-function configuration(options: ProgramsOptions, directory: string, managementPort: number): string {
+function configuration(
+  options: ProgramsOptions & { workers: number },
+  directory: string,
+  managementPort: number,
+): string {
   const listenPort = freeTcpPort();
   return `[Relay]
 dispatchers = 127.0.0.1:${listenPort}
 relay_ip = 127.0.0.1
 port_range = ${options.portRange}
 port_rest_time = ${options.portRestTimeSeconds}
+workers = ${options.workers}
 stream_timeout = ${NEVER_SECONDS}
 idle_timeout = ${NEVER_SECONDS}
 reconnect_delay = 1

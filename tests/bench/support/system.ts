@@ -87,6 +87,9 @@ export function residentBytes(pid: number): number {
 export interface Cores {
   /** What to put before a command line, so that the command has its core for itself. */
   readonly subjectPrefix: readonly string[];
+  /** The same for a command that is to use all of them. */
+  readonly allPrefix: readonly string[];
+  readonly count: number;
   /** One sentence about it, for the result. */
   readonly note: string;
 }
@@ -98,15 +101,18 @@ export interface Cores {
 export function separateCores(): Cores {
   const cores = allowedCores();
   const subject = cores.at(-1);
+  const alike = { subjectPrefix: [], allPrefix: [], count: cores.length };
   if (cores.length < 2 || subject === undefined) {
-    return { subjectPrefix: [], note: "One core: subject and generator share it, so rates are too low." };
+    return { ...alike, note: "One core: subject and generator share it, so rates are too low." };
   }
   const own = cores.slice(0, -1).join(",");
   if (!runs("taskset", ["-acp", own, String(Deno.pid)])) {
-    return { subjectPrefix: [], note: "No taskset here: subject and generator share the cores as the system likes." };
+    return { ...alike, note: "No taskset here: subject and generator share the cores as the system likes." };
   }
   return {
     subjectPrefix: ["taskset", "-c", String(subject)],
+    allPrefix: ["taskset", "-c", cores.join(",")],
+    count: cores.length,
     note: `The subject runs on core ${subject}, the generator on the other ${cores.length - 1}.`,
   };
 }
