@@ -29,6 +29,29 @@ Deno.test("Relay.handle() answers update with its address and a port per stream 
   assertEquals(host.relay.sessionCount, 1);
 });
 
+for (
+  const [configured, header, becomes] of [
+    ["heuristic", "", "undecided"],
+    ["heuristic", "strict", "unvouched source"],
+    ["heuristic", "open", "forward"],
+    ["strict", "", "unvouched source"],
+    ["strict", "heuristic", "undecided"],
+  ] as const
+) {
+  Deno.test(`Relay learns ${header || "as configured"} in a call where ${configured} is configured`, () => {
+    const host = new RelayHost({ learning: configured });
+    update(host, { learning: header });
+    update(host, ANSWER);
+    assertEquals(host.arrive(40000, "203.0.113.66:5"), becomes);
+  });
+}
+
+Deno.test("Relay.handle() refuses a way to learn that does not exist: a typing error must not make a call less safe", () => {
+  const host = new RelayHost();
+  assertEquals(update(host, { learning: "stricter" }), "error");
+  assertMatch(host.log.messages("error")[0]!, /learning: "stricter" is not heuristic, strict, open/);
+});
+
 /** A relay with both families, and a network of its own. */
 function dualStack(): RelayHost {
   const inside = { address: "10.0.0.5", advertised: undefined, networks: [{ address: "10.0.0.0", prefixLength: 8 }] };

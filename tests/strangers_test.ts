@@ -165,3 +165,13 @@ Deno.test("a stranger who tries every port of the range gets nothing from any, w
   await hearsOnly(lab.callee, CALLER_SSRC, toCallee, 19);
   assertEquals(lab.stranger.takeArrivals(), {});
 });
+
+Deno.test("a stranger who outlasts a silent phone hears nothing in a call whose SIP server wants strict learning", async () => {
+  await using lab = await Lab.start();
+  const toCallee = await lab.offer({ learning: "strict" }); // the dispatcher passes on what it does not know
+  await lab.answer();
+  await lab.flood(220); // 1.1 s: longer than a silent party is waited for
+  await lab.callee.send({ kind: "rtp", to: toCallee, packets: 10, ssrc: CALLEE_SSRC });
+  await Promise.all([lab.flood(40), lab.callee.send({ kind: "rtp", to: toCallee, packets: 10, ssrc: CALLEE_SSRC })]);
+  assertEquals([lab.stranger.takeArrivals(), lab.callee.takeArrivals()], [{}, {}]);
+});

@@ -14,6 +14,7 @@ export interface UpdateFields {
   readonly mediaRelay?: string;
   /** "" leaves the header out. */
   readonly media?: string;
+  readonly learning?: string;
 }
 
 /** The headers of `update`: an initial INVITE of `caller` in call `c1`, unless told otherwise. Empty ones are left out. */
@@ -32,6 +33,7 @@ export function updateHeaders(fields: UpdateFields = {}): Headers {
     ["signaling_ip", signalingIp],
     ["media_relay", fields.mediaRelay ?? ""],
     ["media", fields.media ?? "audio:192.0.2.1:6000:sendrecv:ice=no"],
+    ["learning", fields.learning ?? ""],
   ]);
 }
 
