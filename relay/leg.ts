@@ -6,7 +6,7 @@
  * | -------- | --------------------------------- | -------- | ---------------------------------------------------- |
  * | learning | media whose source is learnt      | latched  | remote = source, what was kept of it is sent         |
  * | learning | media whose source is not learnt  | learning | dropped, or kept for a moment                        |
- * | learning | STUN                              | learning | STUN for the party goes to its source                |
+ * | learning | STUN                              | learning | STUN and DTLS for the party go to its source         |
  * | latched  | media from another source, learnt | latched  | remote = source                                      |
  * | latched  | anything else from another source | latched  | dropped                                              |
  * | any      | signalling moves the party        | learning | its packets go to the SDP address, if that is public |
@@ -28,7 +28,7 @@ export type DropReason =
   | "too fast"
   | Refusal;
 
-/** What became of a datagram. "queued" is a STUN message, which takes a way of its own. */
+/** What became of a datagram. "queued" is one of STUN, or of DTLS, that takes a way of its own. */
 export type Verdict = "forward" | "queued" | DropReason;
 
 /** An address to send to: the shape that `Deno.DatagramConn.send` takes. */
@@ -83,7 +83,7 @@ export class Leg {
   state: "learning" | "latched" | "closed";
   /** Where packets for this party go. Reused for every packet; the port is 0 while there is no place to send to. */
   readonly destination: Destination;
-  /** Where STUN for this party goes while it is not latched. */
+  /** Where STUN and DTLS for this party go while it is not latched. */
   readonly #stunSource: Destination;
   readonly #learning: Learning;
   #queuedStun: Uint8Array[];
@@ -250,8 +250,18 @@ export class Leg {
     this.bytes += packet.length;
     this.lastMediaAtMs = nowMs;
     this.reception.receive(packet, kind, nowMs);
+    if (kind === "dtls" && this.#passDtls(packet)) return "queued";
     if (this.peer.destination.port !== 0) return "forward";
     return this.#drop("no destination");
+  }
+
+  // One of two parties waits for the other's DTLS before it says anything itself (RFC 5763 §5). Until it is learnt, DTLS
+  // goes the way of STUN; media does not, as no stranger may hear it.
+  #passDtls(packet: Uint8Array): boolean {
+    const peer = this.peer;
+    if (peer.state !== "learning" || peer.#stunSource.port === 0) return false;
+    peer.#socket.sendSoon(packet.slice(), peer.#stunSource);
+    return true;
   }
 
   // STUN goes where the other party's checks come from, even before there is media, so it does not take the usual way.

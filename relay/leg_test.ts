@@ -354,6 +354,24 @@ Deno.test("Leg.receive() passes STUN without learning from it, to where the part
   assertEquals([caller.state, callee.state], ["learning", "learning"]);
 });
 
+Deno.test("Leg.receive() passes DTLS to where STUN came from of a party that waits for it before it says anything (RFC 5763 §5)", () => {
+  const { caller, sockets, arrive } = legs();
+  const fromCallee = (packet: Uint8Array) => sockets.arrive(CALLEE_PORT, packet, "192.0.2.20", 7000, 0);
+  assertEquals(fromCallee(dtls()), "no destination");
+  arrive(stun(), PHONE, 6000);
+  sockets.takeSent();
+  assertEquals([fromCallee(dtls()), fromCallee(rtp())], ["queued", "no destination"]);
+  assertEquals(sockets.takeSent(), [`${CALLER_PORT} > ${PHONE}:6000`]);
+  assertEquals(caller.state, "learning");
+  caller.setSignalled("198.51.100.7", 6001, true, PHONE, 0); // what a STUN server saw of a symmetric NAT
+  fromCallee(dtls());
+  assertEquals(sockets.takeSent(), [`${CALLER_PORT} > ${PHONE}:6000`]);
+  arrive(dtls(), PHONE, 6002);
+  sockets.takeSent();
+  assertEquals(fromCallee(dtls()), "forward");
+  assertEquals(sockets.takeSent(), [`${CALLER_PORT} > ${PHONE}:6002`]);
+});
+
 Deno.test("Leg.receive() keeps the latest eight STUN messages for a party that is unknown, in order (PROTOCOL §4)", () => {
   const { callee, sockets, arrive } = legs({ calleeKnown: false });
   const buffer = stun();

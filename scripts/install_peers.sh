@@ -11,6 +11,7 @@ sipp:sip-tester
 sipsak:sipsak
 rtpengine:rtpengine-daemon
 baresip:baresip-core
+chromium:chromium
 ip:iproute2
 nft:nftables
 conntrack:conntrack

@@ -7,7 +7,12 @@ export type IceCandidate = "none" | "low-priority" | "high-priority";
 /** The values of {@linkcode IceCandidate}. */
 export const ICE_CANDIDATES: readonly IceCandidate[] = ["none", "low-priority", "high-priority"];
 
-/** Above 126, that of host candidates: then media goes through the relay whenever it can (RFC 8445 §5.1.2.1). */
+/**
+ * Above 126, that of host candidates (RFC 8445 §5.1.2.1), as in the original.
+ *
+ * Interop: Chromium goes by the lower priority of a pair (§6.1.2.3), and sees itself behind a relay as peer reflexive, so
+ * that it prefers a direct way if there is one.
+ */
 const HIGH_TYPE_PREFERENCE = 130;
 /** The greatest local preference, and component 1 (RFC 8445 §5.1.2.1). */
 const RTP_PRIORITY = 2 ** 24 - 1;

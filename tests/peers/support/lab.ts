@@ -40,6 +40,8 @@ export interface HomeOptions {
   readonly nat: NatKind;
   /** How many phones have an address there. @default 1 */
   readonly phones?: number;
+  /** Whether its phones have IPv6. @default true */
+  readonly ipv6?: boolean;
 }
 
 /** The laboratory. */
@@ -92,7 +94,7 @@ export class Lab implements AsyncDisposable {
       ...home.phoneAddresses.map((address) => `addr add ${address}/24 dev eth0`),
       ...home.phoneAddresses6.map((address) => `addr add ${address}/64 dev eth0`),
       `route add default via 192.168.${number}.1`,
-      `route add default via 2001:db8:${number}::1`,
+      ...(home.phoneAddresses6.length > 0 ? [`route add default via 2001:db8:${number}::1`] : []),
     ]);
     await home.load(firewallRules(options.nat));
     await home.load(home.rules());
@@ -157,13 +159,13 @@ export class Home {
   #moved = false;
 
   /** Use {@linkcode Lab.addHome}. */
-  constructor(prefix: string, number: number, { nat, phones = 1 }: HomeOptions) {
+  constructor(prefix: string, number: number, { nat, phones = 1, ipv6 = true }: HomeOptions) {
     this.nat = nat;
     this.router = `${prefix}-router${number}`;
     this.namespace = `${prefix}-home${number}`;
     const hosts = Array.from({ length: phones }, (_, index) => 2 + index);
     this.phoneAddresses = hosts.map((host) => `192.168.${number}.${host}`);
-    this.phoneAddresses6 = hosts.map((host) => `2001:db8:${number}::${host}`);
+    this.phoneAddresses6 = ipv6 ? hosts.map((host) => `2001:db8:${number}::${host}`) : [];
     this.publicAddresses = [`203.0.113.${9 + number}`, `203.0.113.${109 + number}`];
   }
 

@@ -2,11 +2,12 @@
 import { assertEquals } from "../../../src/deps/assert.ts";
 import { Baresip } from "./baresip.ts";
 import type { BaresipAccount } from "./baresip_files.ts";
+import { BrowserPhone } from "./browser_phone.ts";
 import { type Home, type HomeOptions, Lab, SERVER_ADDRESS, SERVER_ADDRESS_6 } from "./lab.ts";
 import { missingLaboratory } from "./lab_commands.ts";
 import { DOMAIN, type LabService } from "./lab_service.ts";
 import { userOf } from "./our_service.ts";
-import { missingPrograms } from "./programs.ts";
+import { findProgram, missingPrograms } from "./programs.ts";
 import type { SoundSource } from "./recording.ts";
 import { until } from "./until.ts";
 import { WireTap } from "./wire_tap.ts";
@@ -27,7 +28,7 @@ export type PhoneOptions = Partial<
 export class LabBench<Service extends LabService = LabService> {
   readonly lab: Lab;
   readonly service: Service;
-  readonly #phones: Baresip[] = [];
+  readonly #phones: (Baresip | BrowserPhone)[] = [];
   readonly #undo = new AsyncDisposableStack();
   readonly #nextNumber: () => number;
 
@@ -63,6 +64,16 @@ export class LabBench<Service extends LabService = LabService> {
     this.#undo.use(phone);
     this.#phones.push(phone);
     await phone.event("REGISTER_OK");
+    return phone;
+  }
+
+  /** Starts a browser as the phone of a new user, who is registered then. `server` is a WebSocket's URL. */
+  async startBrowserPhone(home: Home, server: string): Promise<BrowserPhone> {
+    const number = this.#nextNumber();
+    const directory = `${this.service.media.directory}/phone${number}`;
+    const phone = await BrowserPhone.start(home, { ...userOf(number), directory, domain: DOMAIN, server });
+    this.#undo.use(phone);
+    this.#phones.push(phone);
     return phone;
   }
 
@@ -157,11 +168,11 @@ export async function hearEachOther(one: Baresip, other: Baresip): Promise<void>
 }
 
 /**
- * Registers a test that needs a laboratory. Where none can be built it fails in CI (environment variable `CI`), and is
+ * Registers a test that needs a laboratory, and perhaps `more` programs. Where none can be built it fails in CI (environment variable `CI`), and is
  * ignored elsewhere, with the reason in its name.
  */
-export function laboratoryTest(name: string, body: () => Promise<void>): void {
-  const missing = missingForPhones();
+export function laboratoryTest(name: string, body: () => Promise<void>, more: readonly string[] = []): void {
+  const missing = missingForPhones(more);
   const ignore = missing !== undefined && !Deno.env.get("CI");
   Deno.test({
     name: ignore ? `${name} (ignored: missing ${missing}; see scripts/install_peers.sh)` : name,
@@ -179,7 +190,7 @@ export function laboratoryTest(name: string, body: () => Promise<void>): void {
 /** A test file's laboratory: built by the first test that runs, gone after the last. */
 export interface SharedLab<Service extends LabService> {
   /** Registers a test, see {@linkcode laboratoryTest}. A failure shows what phones and programs wrote last. */
-  test(name: string, body: (bench: LabBench<Service>) => Promise<void>): void;
+  test(name: string, body: (bench: LabBench<Service>) => Promise<void>, more?: readonly string[]): void;
 }
 
 /** Creates the laboratory of a test file around one service. */
@@ -195,8 +206,8 @@ export function sharedLab<Service extends LabService>(
     return [lab, undo.use(await start(lab))];
   };
   return {
-    test(name, body) {
-      laboratoryTest(name, async () => {
+    test(name, body, more) {
+      const run = async () => {
         const bench = new LabBench(...await (started ??= build()), () => ++numbers);
         try {
           await body(bench);
@@ -206,7 +217,8 @@ export function sharedLab<Service extends LabService>(
         } finally {
           await bench.end();
         }
-      });
+      };
+      laboratoryTest(name, run, more);
     },
   };
 }
@@ -214,7 +226,7 @@ export function sharedLab<Service extends LabService>(
 /** Asked once in a test file: finding out takes a moment. */
 let missingThings: { what: string | undefined } | undefined;
 
-function missingForPhones(): string | undefined {
+function missingForPhones(more: readonly string[]): string | undefined {
   missingThings ??= { what: missingPrograms() ?? missingLaboratory() };
-  return missingThings.what;
+  return missingThings.what ?? more.find((name) => findProgram(name) === undefined);
 }

@@ -49,7 +49,7 @@ export async function startServer(lab: Lab, options: OurServiceOptions = {}): Pr
 }
 
 function sections({ directory, dispatcherSocket, controlSocket }: MediaService, options: OurServiceOptions): Sections {
-  const { Proxy, ...others } = options.sections ?? {};
+  const { Proxy, MediaProxy, ...others } = options.sections ?? {};
   const [v4, v6] = [SERVER_ADDRESS, `[${SERVER_ADDRESS_6}]`];
   return {
     Proxy: {
@@ -67,7 +67,7 @@ function sections({ directory, dispatcherSocket, controlSocket }: MediaService, 
       nat_ping_interval: NAT_PING_SECONDS,
       ...Proxy,
     },
-    MediaProxy: { mediaproxy_socket: dispatcherSocket },
+    MediaProxy: { mediaproxy_socket: dispatcherSocket, ...MediaProxy },
     OpenSIPS: { socket_path: controlSocket },
     ...others,
   };
