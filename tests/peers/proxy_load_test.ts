@@ -8,6 +8,7 @@ import { DOMAIN } from "./support/lab_service.ts";
 import { LoadPhone, type LoadPhoneOptions, type LoadScenario } from "./support/load_phone.ts";
 import { startServer, userOf } from "./support/our_service.ts";
 import { findProgram } from "./support/programs.ts";
+import { tortureScenario } from "./support/sipp_torture.ts";
 import { until } from "./support/until.ts";
 
 const CALLER_PORT = 5070;
@@ -87,6 +88,32 @@ lab.test(`calls get through although ${LOSS_PERCENT} % of all packets are lost`,
   await caller.finished(calls / 20 * 1000 + TAIL_MS);
   const { lost } = await LossyLine.counted(bench);
   assert(lost > 0, "the line lost nothing");
+});
+
+lab.test("sipp: damaged and odd messages get their answers, and those without a right to one get none", async (bench) => {
+  const path = `${directory}/torture.xml`;
+  await Deno.writeTextFile(path, tortureScenario());
+  const place = ["-i", STRANGER_ADDRESS, "-p", `${CALLER_PORT}`, `${SERVER_ADDRESS}:5060`];
+  const limits = ["-m", "1", "-timeout", `${TAIL_MS / 1000}`, "-timeout_error"];
+  await onPublicHost(bench, "sipp", ["-sf", path, "-nostdin", ...limits, ...place]);
+});
+
+sipsakTest("sipsak: a trace finds the proxy one hop away, and the phone behind it (RFC 3261 §11)", async (bench) => {
+  const parties = new Parties(bench, 4);
+  await parties.register(CALLEE_PORTS[0]!);
+  await using phone = await parties.waiting("callee_options", CALLEE_PORTS[0]!, 1);
+  const trace = await sipsak(bench, ["-T", "-vv", "-p", SERVER_ADDRESS, "-s", `sip:${parties.user}@${DOMAIN}`]);
+  assertMatch(trace, /SIP\/2\.0 483 [\s\S]*SIP\/2\.0 200 /);
+  await phone.finished(TAIL_MS);
+});
+
+sipsakTest("sipsak: requests with random damage do not stop the proxy", async (bench) => {
+  // Most of them deserve no answer, of which sipsak complains.
+  await Promise.all(Array.from({ length: 10 }, (_, index) => {
+    const damage = ["-R", "-t", `${1 + 4 * index}`, "-s", `sip:${SERVER_ADDRESS}`];
+    return sipsak(bench, damage).catch((error: Error) => assertMatch(error.message, /Cannot run ip /));
+  }));
+  assertMatch(await sipsak(bench, ["-vv", "-s", `sip:${SERVER_ADDRESS}`]), /SIP\/2\.0 200 /);
 });
 
 sipsakTest("sipsak: OPTIONS to the proxy is answered with 200", async (bench) => {
@@ -188,5 +215,9 @@ async function nft(bench: LabBench, rules: string): Promise<void> {
 
 /** Runs sipsak on the public host; it says by its exit code whether it got what it asked for. */
 function sipsak(bench: LabBench, args: readonly string[]): Promise<string> {
-  return run("ip", ["netns", "exec", bench.lab.publicHost, "sipsak", ...args]);
+  return onPublicHost(bench, "sipsak", args);
+}
+
+function onPublicHost(bench: LabBench, program: string, args: readonly string[]): Promise<string> {
+  return run("ip", ["netns", "exec", bench.lab.publicHost, program, ...args]);
 }

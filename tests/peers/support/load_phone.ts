@@ -12,6 +12,7 @@ export type LoadScenario =
   | "caller_load"
   | "caller_load_plays"
   | "callee_load"
+  | "callee_options"
   | "callee_load_echoes"
   | "callee_load_cancelled"
   | "callee_load_unavailable";
