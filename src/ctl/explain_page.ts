@@ -133,7 +133,9 @@ function learningSentences({ learning, bundled, carried_by: carriedBy }: StreamE
     ...bundled ? ["It shares the ports of another stream (BUNDLE), so what is counted is of both."] : [],
     ...learning === "strict" ? ["Learning is strict: only the addresses that signalling names are believed."] : [],
     ...learning === "open" ? ["Learning is open: whoever sends first is believed."] : [],
-    ...carriedBy === "userspace" ? [] : [`The ${carriedBy} carries its packets: nobody looks into them for quality.`],
+    ...carriedBy === "userspace"
+      ? []
+      : [`The ${carriedBy} carries its packets: loss, jitter and MOS are those of the time before.`],
   ];
 }
 

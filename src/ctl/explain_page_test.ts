@@ -333,7 +333,10 @@ Deno.test("explainPage() lists what was refused beside the party's own packets",
 Deno.test("explainPage() says what is not the usual way: learning, the kernel, no ports", () => {
   assertMatch(sentences({ learning: "strict" }).join("\n"), /Learning is strict/);
   assertMatch(sentences({ learning: "open" }).join("\n"), /Learning is open/);
-  assertMatch(sentences({ carried_by: "kernel" }).join("\n"), /The kernel carries its packets/);
+  assertMatch(
+    sentences({ carried_by: "kernel" }).join("\n"),
+    /The kernel carries its packets: loss, jitter and MOS are those of the time before\./,
+  );
   assertMatch(sentences({ bundled: true }).join("\n"), /It shares the ports of another stream/);
   assertMatch(sentences({ caller: null, callee: null })[0]!, /^audio: switched off$/);
 });

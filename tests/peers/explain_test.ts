@@ -9,7 +9,7 @@ import { until } from "./support/until.ts";
 const ONE_WAY_SECONDS = 2;
 
 const lab = sharedLab((lab) =>
-  startServer(lab, { sections: { Relay: { one_way_after: ONE_WAY_SECONDS, idle_timeout: 60 } } })
+  startServer(lab, { sections: { Relay: { one_way_after: ONE_WAY_SECONDS, idle_timeout: 60, kernel: "off" } } })
 );
 
 async function startPair(bench: LabBench) {
