@@ -5,16 +5,17 @@ import {
   partyAddresses,
   removeSelfTest,
   SELF_TEST_BYTES,
-  SELF_TEST_GROUP,
+  SELF_TEST_GROUPS,
   SELF_TEST_PACKETS,
-  SELF_TEST_SLOT,
   type SelfTest,
   selfTestCounts,
   selfTestFailure,
   selfTestFlows,
   selfTestRules,
+  selfTestSlot,
   selfTestTarget,
 } from "../kernel/selftest.ts";
+import { familyOf } from "../kernel/flow.ts";
 import type { KernelTable, TableOptions } from "../kernel/table.ts";
 import type { Nft } from "./nft.ts";
 
@@ -23,7 +24,8 @@ import type { Nft } from "./nft.ts";
  * Rejects with NftError or NftGoneError.
  */
 export async function testPath(nft: Nft, table: KernelTable, options: TableOptions): Promise<string | undefined> {
-  await nft.execute(table.addGroup(SELF_TEST_GROUP));
+  const families = new Set(options.addresses.map(familyOf));
+  for (const family of families) await nft.execute(table.addGroup(SELF_TEST_GROUPS[family]));
   for (const address of options.addresses) {
     const failure = await testAddress(nft, table, options, address);
     if (failure !== undefined) return `self-test on ${address}: ${failure}`;
@@ -51,12 +53,13 @@ async function testAddress(
       otherParty: { address: otherParty, port: 4002 },
     };
     await nft.execute(selfTestRules(table, test));
-    await nft.execute(table.enter(SELF_TEST_SLOT, selfTestFlows(test)));
+    await nft.execute(table.enter(selfTestSlot(test), selfTestFlows(test)));
     await sendPackets(sockets[0]!, test);
-    const answers = [listSelfTest(table), table.listTaken(SELF_TEST_GROUP), table.listGiven(SELF_TEST_GROUP)];
+    const group = SELF_TEST_GROUPS[familyOf(address)];
+    const answers = [listSelfTest(table, test), table.listTaken(group), table.listGiven(group)];
     const [named, taken, given] = await Promise.all(answers.map((command) => nft.list(command)));
     await nft.execute(removeSelfTest(table, test));
-    const counts = selfTestCounts(table, namedCounters(named!), markCounters(taken!), markCounters(given!));
+    const counts = selfTestCounts(table, test, namedCounters(named!), markCounters(taken!), markCounters(given!));
     return selfTestFailure(test, counts);
   } finally {
     for (const socket of sockets) socket.close();

@@ -14,7 +14,7 @@ import { KernelTable, type TableOptions } from "../kernel/table.ts";
 import { testPath } from "./kernel_selftest.ts";
 import { Nft, NftError, NftGoneError } from "./nft.ts";
 
-const TICK_MS = 20;
+const DRAIN_POLL_MS = 20;
 /** How long pairs may take to leave when the path ends. */
 const DRAIN_MS = 3000;
 const FIRST_RETRY_MS = 1000;
@@ -48,7 +48,8 @@ export class KernelService implements AsyncDisposable {
   #addressesAtMs = -Infinity;
   #retryMs = FIRST_RETRY_MS;
   #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #ticker: ReturnType<typeof setInterval> | undefined = undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #timerAtMs = Infinity;
   #closed = false;
 
   /** `changed` is told whether pairs may enter from now on. */
@@ -95,9 +96,9 @@ export class KernelService implements AsyncDisposable {
       const path = failure === undefined ? this.#createPath(nft, table) : undefined;
       const life = this.#life = { nft, table, path };
       nft.ended.then((reason) => this.#ended(life, reason));
-      this.#ticker = setInterval(() => path?.handleTimeout(performance.now()), TICK_MS);
       if (path === undefined) return;
-      this.#log.info(`the kernel carries media: nftables, table inet ${table.name}`);
+      this.#wake(path);
+      this.#log.info(`the kernel carries media: nftables, table ${table.name}`);
       this.#changed(true);
     } catch (error) {
       await nft.close();
@@ -128,7 +129,10 @@ export class KernelService implements AsyncDisposable {
     const path: KernelPath = new KernelPath(table, this.#options.maxPollMs, {
       execute: (commands, step: Step) => {
         nft.execute(commands).then(
-          () => path.executed(step, performance.now()),
+          () => {
+            path.executed(step, performance.now());
+            this.#wake(path);
+          },
           (error) => unlessGone(error, (message) => path.failed(step, message)),
         );
       },
@@ -137,6 +141,7 @@ export class KernelService implements AsyncDisposable {
         Promise.all([nft.list(table.listTaken(group)), nft.list(table.listGiven(group))]).then(([taken, given]) => {
           const nowMs = performance.now();
           path.listed(group, markCounters(taken), markCounters(given), nowMs - askedAtMs, nowMs);
+          this.#wake(path);
         }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
       },
       entered: (id) => this.#owners.get(id)?.entered(performance.now()),
@@ -150,6 +155,19 @@ export class KernelService implements AsyncDisposable {
       failing: (reason) => this.#fail(reason),
     });
     return path;
+  }
+
+  /** Sees to it that the path is called when it has something to do. */
+  #wake(path: KernelPath): void {
+    const { nextDeadlineMs } = path;
+    if (nextDeadlineMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = nextDeadlineMs;
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = Infinity;
+      path.handleTimeout(performance.now());
+      this.#wake(path);
+    }, Math.max(0, nextDeadlineMs - performance.now()));
   }
 
   /**
@@ -192,7 +210,8 @@ export class KernelService implements AsyncDisposable {
 
   /** nft has ended; nobody asked it to, or it was on purpose. */
   #ended(life: Life, reason: string): void {
-    clearInterval(this.#ticker);
+    clearTimeout(this.#timer);
+    this.#timerAtMs = Infinity;
     life.path?.gone();
     if (this.#life !== life) return;
     this.#life = undefined;
@@ -216,7 +235,7 @@ export class KernelService implements AsyncDisposable {
     path?.leaveAll(performance.now());
     const giveUpAtMs = performance.now() + DRAIN_MS;
     while (path !== undefined && path.size > 0 && performance.now() < giveUpAtMs) {
-      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     await nft.close();
   }

@@ -26,9 +26,12 @@ export interface Counts {
 /** Nothing was counted. */
 export const NO_COUNTS: Counts = { packets: 0, bytes: 0 };
 
-/** Whether an address literal is one of IPv6. */
-export function isIpv6(address: string): boolean {
-  return address.includes(":");
+/** An IP version. */
+export type Family = 4 | 6;
+
+/** The family of an address literal. */
+export function familyOf(address: string): Family {
+  return address.includes(":") ? 6 : 4;
 }
 
 /** Where a party is, and the socket of ours that it sends to. */
@@ -40,7 +43,9 @@ export interface Side {
 /** The flows between two parties; `undefined` if packets cannot be rewritten: between address families. */
 export function flowPair(caller: Side, callee: Side): FlowPair | undefined {
   const addresses = [caller.remote, caller.local, callee.remote, callee.local].map(({ address }) => address);
-  if (!addresses.every((address) => isLiteral(address) && isIpv6(address) === isIpv6(addresses[0]!))) return undefined;
+  if (!addresses.every((address) => isLiteral(address) && familyOf(address) === familyOf(addresses[0]!))) {
+    return undefined;
+  }
   return [
     { source: caller.remote, local: caller.local, from: callee.local, to: callee.remote },
     { source: callee.remote, local: callee.local, from: caller.local, to: caller.remote },

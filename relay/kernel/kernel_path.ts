@@ -19,9 +19,9 @@
  * fiftieth of the time, unless the owners cannot wait so long.
  * @module
  */
-import { type Counts, type FlowPair, NO_COUNTS } from "./flow.ts";
+import { type Counts, type Family, familyOf, type FlowPair, NO_COUNTS } from "./flow.ts";
 import { groupOf, SlotPool } from "./slots.ts";
-import { familyOf, type KernelTable } from "./table.ts";
+import type { KernelTable } from "./table.ts";
 
 /** Why a pair is not, or no longer, in the kernel. */
 export type LeaveReason =
@@ -96,7 +96,7 @@ export class KernelPath {
   readonly #table: KernelTable;
   readonly #maxPollMs: number;
   readonly #outputs: KernelPathOutputs;
-  readonly #pool: SlotPool;
+  readonly #pools: Readonly<Record<Family, SlotPool>>;
   readonly #pairs = new Map<number, Pair>();
   readonly #groups = new Map<number, Group>();
   readonly #troublesAtMs: number[] = [];
@@ -122,7 +122,7 @@ export class KernelPath {
     this.#table = table;
     this.#maxPollMs = maxPollMs;
     this.#outputs = outputs;
-    this.#pool = new SlotPool(table.capacity);
+    this.#pools = { 4: new SlotPool(4, table.capacity), 6: new SlotPool(6, table.capacity) };
   }
 
   /** Pairs that are in the kernel, or on their way in or out. */
@@ -132,7 +132,7 @@ export class KernelPath {
 
   /** Takes a pair of flows in; `id` is the owner's, and not in use. Returns whether there is room for it. */
   enter(id: number, flows: FlowPair): boolean {
-    const slot = this.#gone ? undefined : this.#pool.take();
+    const slot = this.#gone ? undefined : this.#pool(flows).take();
     if (slot === undefined) return false;
     const pair: Pair = {
       id,
@@ -147,6 +147,10 @@ export class KernelPath {
     this.#group(groupOf(slot)).pairs.add(pair);
     this.#outputs.execute(this.#table.enter(slot, flows), { kind: "enter", id });
     return true;
+  }
+
+  #pool([{ local }]: FlowPair): SlotPool {
+    return this.#pools[familyOf(local.address)];
   }
 
   #group(number: number): Group {
@@ -263,7 +267,7 @@ export class KernelPath {
     let nothingGiven = false;
     pair.flows.forEach((flow, index) => {
       const mark = Number(this.#table.mark(pair.slot + index));
-      const headerBytes = familyOf(flow) === 6 ? 48 : 28;
+      const headerBytes = familyOf(flow.local.address) === 6 ? 48 : 28;
       const { packets, bytes } = taken.get(mark) ?? NO_COUNTS;
       const givenNow = given.get(mark)?.packets ?? 0;
       const before = pair.taken[index]!;
@@ -286,9 +290,8 @@ export class KernelPath {
 
   /** The last counters of pairs that leave have been read. */
   #forget(group: number, pairs: readonly Pair[]): void {
-    for (const family of [4, 6] as const) {
-      const slots = pairs.filter(({ flows }) => familyOf(flows[0]) === family).map(({ slot }) => slot);
-      if (slots.length > 0) this.#outputs.execute(this.#table.forget(family, group, slots), { kind: "forget" });
+    if (pairs.length > 0) {
+      this.#outputs.execute(this.#table.forget(group, pairs.map(({ slot }) => slot)), { kind: "forget" });
     }
     for (const pair of pairs) this.#remove(pair, pair.why);
   }
@@ -296,7 +299,7 @@ export class KernelPath {
   #remove(pair: Pair, why: LeaveReason): void {
     this.#pairs.delete(pair.id);
     this.#groups.get(groupOf(pair.slot))!.pairs.delete(pair);
-    this.#pool.give(pair.slot);
+    this.#pool(pair.flows).give(pair.slot);
     this.leftFor[why]++;
     this.#outputs.left(pair.id, why);
   }
@@ -307,7 +310,13 @@ export class KernelPath {
     for (const pair of [...this.#pairs.values()]) this.#remove(pair, "lost");
   }
 
-  /** To be called often: ends trials, and reads counters when it is time. */
+  /** When `handleTimeout` has something to do; Infinity while it waits for nft. */
+  get nextDeadlineMs(): number {
+    const trialAtMs = this.#trials[0]?.endsAtMs ?? Infinity;
+    return this.#toPoll.length > 0 ? trialAtMs : Math.min(trialAtMs, this.#pollAtMs);
+  }
+
+  /** Early or repeated calls do nothing: ends trials, and reads counters when it is time. */
   handleTimeout(nowMs: number): void {
     if (this.#gone) return;
     const ended = this.#trials.findIndex(({ endsAtMs }) => endsAtMs > nowMs);

@@ -106,10 +106,41 @@ Deno.test("KernelPath counts the last packets of a pair after it takes no more o
   assertEquals(kernel.path.size, 0);
   assertStringIncludes(
     kernel.executed.at(-1)!,
-    "delete element inet mediaproxy_0 to_port_0 { 0x4d000000, 0x4d000001 }",
+    "delete element ip mediaproxy_0 to_port_0 { 0x4d000000, 0x4d000001 }",
   );
   kernel.path.leave(7, "asked", kernel.nowMs);
   assertEquals(kernel.queue, [], "a pair that has left was taken out again");
+});
+
+Deno.test("KernelPath takes a pair out once, whatever is read meanwhile", () => {
+  const kernel = new FakeKernel();
+  kernel.path.enter(7, pairOf(0));
+  kernel.work();
+  kernel.nowMs = 1000;
+  kernel.path.handleTimeout(kernel.nowMs);
+  kernel.sent(0, 10);
+  kernel.path.leave(7, "asked", kernel.nowMs);
+  kernel.path.listed(0, kernel.taken, kernel.given, 1, kernel.nowMs);
+  kernel.path.leave(7, "asked", kernel.nowMs);
+  assertEquals(kernel.queue.filter((it) => "step" in it && it.step.kind === "leave").length, 1);
+});
+
+Deno.test("KernelPath ends a trial with counters that were read after it", () => {
+  const kernel = new FakeKernel();
+  kernel.advance(100);
+  kernel.path.enter(7, pairOf(0));
+  kernel.work();
+  kernel.path.enter(8, pairOf(1));
+  kernel.work();
+  kernel.path.leave(8, "asked", kernel.nowMs);
+  const leave = kernel.queue.shift()!;
+  if ("step" in leave) kernel.path.executed(leave.step, kernel.nowMs);
+  assertEquals(kernel.queue, [{ group: 0 }]);
+  kernel.nowMs += 100;
+  kernel.path.handleTimeout(kernel.nowMs); // the trial is over while a reading is on its way
+  kernel.queue.shift();
+  kernel.path.listed(0, new Map(), new Map(), 1, kernel.nowMs);
+  assertEquals(kernel.queue.at(-1), { group: 0 });
 });
 
 Deno.test("KernelPath takes a pair out that is on its way in", () => {
@@ -124,6 +155,7 @@ Deno.test("KernelPath takes a pair out that is on its way in", () => {
 
 Deno.test("KernelPath takes out what the kernel takes but does not send on, and loses a few packets at most", () => {
   const kernel = new FakeKernel();
+  kernel.advance(100); // it is not yet time to read all counters again
   kernel.path.enter(7, pairOf(0));
   kernel.work();
   kernel.sent(0, 3, 3);
@@ -229,8 +261,8 @@ Deno.test("KernelPath counts IPv6 payload", () => {
   const kernel = new FakeKernel();
   kernel.path.enter(7, pairOf(0, "2001:db8::1"));
   kernel.work();
-  kernel.taken.set(0x4d000000, { packets: 2, bytes: 2 * 220 });
-  kernel.given.set(0x4d000000, { packets: 2, bytes: 2 * 220 });
+  kernel.taken.set(0x4d000100, { packets: 2, bytes: 2 * 220 });
+  kernel.given.set(0x4d000100, { packets: 2, bytes: 2 * 220 });
   kernel.advance(100);
   assertEquals(kernel.counted, [[7, counts(2), counts(0)]]);
 });

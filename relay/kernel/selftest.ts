@@ -6,7 +6,7 @@
  * here. So it takes a detour, with chains that exist only during the test:
  * 1. Our socket sends to the loopback address. NAT makes that the relay's address, in `output`; the packet is local all
  *    the same.
- * 2. `test_enter` (in prerouting, before everything else) makes it a packet of a party: from an address that is not
+ * 2. `test_enter` (in prerouting, behind the rules for calls) makes it a packet of a party: from an address that is not
  *    ours, and to another address than it had.
  * 3. NAT puts the address back, as it does for all packets of a connection. Now the destination has changed in
  *    prerouting, and the kernel forgets the route.
@@ -17,7 +17,7 @@
  * @module
  */
 import type { Counts, Endpoint, FlowPair } from "./flow.ts";
-import { isIpv6, NO_COUNTS } from "./flow.ts";
+import { type Family, familyOf, NO_COUNTS } from "./flow.ts";
 import { IS_CARRIED, SLOTS_PER_GROUP } from "./slots.ts";
 import type { KernelTable } from "./table.ts";
 
@@ -43,16 +43,20 @@ export interface SelfTestCounts {
 
 export const SELF_TEST_PACKETS = 10;
 export const SELF_TEST_BYTES = 172;
-/** The last group: no call has it. */
-export const SELF_TEST_GROUP = 1023;
-export const SELF_TEST_SLOT = SELF_TEST_GROUP * SLOTS_PER_GROUP;
+/** The last groups: no call has them. */
+export const SELF_TEST_GROUPS: Readonly<Record<Family, number>> = { 4: 1022, 6: 1023 };
 
 const COUNTERS = ["test_entered", "test_forwarded", "test_left"] as const;
 const CHAINS = ["test_turn", "test_enter", "test_take", "test_forward", "test_leave"] as const;
 
+/** The first of the two slots that the test takes. */
+export function selfTestSlot({ local }: SelfTest): number {
+  return SELF_TEST_GROUPS[familyOf(local.address)] * SLOTS_PER_GROUP;
+}
+
 /** The address that the test's packets are sent to. */
 export function selfTestTarget({ local }: SelfTest): Endpoint {
-  return { address: isIpv6(local.address) ? "::1" : "127.0.0.1", port: local.port };
+  return { address: familyOf(local.address) === 6 ? "::1" : "127.0.0.1", port: local.port };
 }
 
 /** The two directions; only the first is tested. */
@@ -67,8 +71,10 @@ export function selfTestFlows({ party, local, from, otherParty }: SelfTest): Flo
 export function selfTestRules(table: KernelTable, test: SelfTest): string {
   const { sender, local, from, party, otherParty } = test;
   const target = selfTestTarget(test);
-  const ip = isIpv6(local.address) ? "ip6" : "ip";
-  const add = (what: string, text: string) => `add ${what} inet ${table.name} ${text}`;
+  const family = familyOf(local.address);
+  const ip = family === 6 ? "ip6" : "ip";
+  const mark = table.mark(selfTestSlot(test));
+  const add = (what: string, text: string) => `add ${what} ${table.of(family)} ${text}`;
   const sent = `${ip} saddr ${sender.address} udp sport ${sender.port}`;
   const given =
     `${ip} saddr ${from.address} udp sport ${from.port} ${ip} daddr ${otherParty.address} udp dport ${otherParty.port}`;
@@ -77,9 +83,9 @@ export function selfTestRules(table: KernelTable, test: SelfTest): string {
     add("chain", "test_turn { type nat hook output priority -100; }"),
     add(
       "rule",
-      `test_turn ${sent} ${ip} daddr ${target.address} udp dport ${target.port} dnat ${ip} to ${local.address}`,
+      `test_turn ${sent} ${ip} daddr ${target.address} udp dport ${target.port} dnat to ${local.address}`,
     ),
-    add("chain", "test_enter { type filter hook prerouting priority -310; }"),
+    add("chain", "test_enter { type filter hook prerouting priority -290; }"),
     add(
       "rule",
       `test_enter iif "lo" ${sent} ${ip} daddr ${local.address} udp dport ${local.port} counter name test_entered ` +
@@ -88,38 +94,40 @@ export function selfTestRules(table: KernelTable, test: SelfTest): string {
     add("chain", "test_take { type filter hook prerouting priority -90; }"),
     add("rule", `test_take iif "lo" ${ip} saddr ${party.address} udp sport ${party.port} jump take`),
     add("chain", "test_forward { type filter hook forward priority -310; }"),
-    add("rule", `test_forward iif "lo" meta mark ${table.mark(SELF_TEST_SLOT)} counter name test_forwarded`),
+    add("rule", `test_forward iif "lo" meta mark ${mark} counter name test_forwarded`),
     // Whatever the rules made of it, it does not leave the host.
     add("chain", "test_leave { type filter hook postrouting priority 300; }"),
     add("rule", `test_leave iif "lo" ${given} counter name test_left drop`),
-    add("rule", `test_leave iif "lo" meta mark ${table.mark(SELF_TEST_SLOT)} drop`),
+    add("rule", `test_leave iif "lo" meta mark ${mark} drop`),
   ].join("; ");
 }
 
 /** Lists the counters of the test. */
-export function listSelfTest(table: KernelTable): string {
-  return `list counters table inet ${table.name}`;
+export function listSelfTest(table: KernelTable, { local }: SelfTest): string {
+  return `list counters table ${table.of(familyOf(local.address))}`;
 }
 
 /** Removes the chains and the flows of the test. */
 export function removeSelfTest(table: KernelTable, test: SelfTest): string {
-  const remove = (what: string, name: string) => `delete ${what} inet ${table.name} ${name}`;
+  const family = familyOf(test.local.address);
+  const remove = (what: string, name: string) => `delete ${what} ${table.of(family)} ${name}`;
   return [
     ...CHAINS.map((name) => remove("chain", name)),
     ...COUNTERS.map((name) => remove("counter", name)),
     table.leave(selfTestFlows(test)),
-    table.forget(isIpv6(test.local.address) ? 6 : 4, SELF_TEST_GROUP, [SELF_TEST_SLOT]),
+    table.forget(SELF_TEST_GROUPS[family], [selfTestSlot(test)]),
   ].join("; ");
 }
 
 /** Puts together what nft has counted. */
 export function selfTestCounts(
   table: KernelTable,
+  test: SelfTest,
   named: ReadonlyMap<string, Counts>,
   taken: ReadonlyMap<number, Counts>,
   given: ReadonlyMap<number, Counts>,
 ): SelfTestCounts {
-  const mark = Number(table.mark(SELF_TEST_SLOT));
+  const mark = Number(table.mark(selfTestSlot(test)));
   const packets = (name: (typeof COUNTERS)[number]) => named.get(name)?.packets ?? 0;
   return {
     entered: packets("test_entered"),
@@ -136,7 +144,7 @@ export function selfTestFailure(
   { entered, forwarded, left, taken, given }: SelfTestCounts,
 ): string | undefined {
   const all = SELF_TEST_PACKETS;
-  const ipv6 = isIpv6(local.address);
+  const ipv6 = familyOf(local.address) === 6;
   const counted = `sent ${all}, taken ${taken.packets}, forwarded ${forwarded}, given on ${given.packets}`;
   if (entered < all || taken.packets < all) return `the rules do not take packets (${counted})`;
   if (forwarded < all) {
@@ -161,7 +169,7 @@ export function selfTestFailure(
  * none, of the range for benchmarks (RFC 2544). `netmask` is that of the relay's address.
  */
 export function partyAddresses(address: string, netmask: string | undefined): [string, string] {
-  if (isIpv6(address)) return [address.replace(/[^:]*$/, "fffd"), address.replace(/[^:]*$/, "fffe")];
+  if (familyOf(address) === 6) return [address.replace(/[^:]*$/, "fffd"), address.replace(/[^:]*$/, "fffe")];
   const mask = ipv4Number(netmask ?? "255.255.255.255");
   if ((~mask >>> 0) < 7) return ["198.18.0.1", "198.18.0.2"];
   const own = ipv4Number(address);

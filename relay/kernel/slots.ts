@@ -9,9 +9,12 @@
  *                              |<----------- slot ------------->|
  * ```
  * Several relays may run on one host, and a mark is seen by the rules of all of them: the instance tells them apart.
- * Counters are read a group at a time. The two directions of a pair are neighbours, in one group.
+ * Counters are read a group at a time. The two directions of a pair are neighbours, in one group; even groups are IPv4's,
+ * odd ones IPv6's.
  * @module
  */
+import type { Family } from "./flow.ts";
+
 const MARKS = 0x4d000000;
 const SLOT_BITS = 18;
 const GROUP_SHIFT = 8;
@@ -42,15 +45,22 @@ export function groupOf(slot: number): number {
   return slot >>> GROUP_SHIFT;
 }
 
-/** Hands out pairs of slots, from the lowest group that has some, so that there are few groups to read. */
+/** Whose flows a group has. */
+export function familyOfGroup(group: number): Family {
+  return group % 2 === 0 ? 4 : 6;
+}
+
+/** Hands out pairs of one family's slots, from the lowest group that has some, so that there are few groups to read. */
 export class SlotPool {
   readonly #free: number[][] = [];
   readonly #capacity: number;
-  #next = 0;
+  readonly #firstGroup: number;
+  #taken = 0;
 
   /** `capacity` is in slots. */
-  constructor(capacity: number) {
-    this.#capacity = Math.min(capacity, MAX_SLOTS);
+  constructor(family: Family, capacity: number) {
+    this.#firstGroup = family === 4 ? 0 : 1;
+    this.#capacity = Math.min(capacity, MAX_SLOTS / 2);
   }
 
   /** The first of two slots; `undefined` when all are taken. */
@@ -59,9 +69,10 @@ export class SlotPool {
       const slot = free?.pop();
       if (slot !== undefined) return slot;
     }
-    if (this.#next + 2 > this.#capacity) return undefined;
-    const slot = this.#next;
-    this.#next += 2;
+    if (this.#taken + 2 > this.#capacity) return undefined;
+    const group = this.#firstGroup + 2 * groupOf(this.#taken);
+    const slot = group * SLOTS_PER_GROUP + this.#taken % SLOTS_PER_GROUP;
+    this.#taken += 2;
     return slot;
   }
 

@@ -1,5 +1,14 @@
 import { assert, assertEquals } from "../../src/deps/assert.ts";
-import { GROUP_MASK, groupOf, INSTANCE_MASK, instanceMark, MAX_INSTANCES, MAX_SLOTS, SlotPool } from "./slots.ts";
+import {
+  familyOfGroup,
+  GROUP_MASK,
+  groupOf,
+  INSTANCE_MASK,
+  instanceMark,
+  MAX_INSTANCES,
+  MAX_SLOTS,
+  SlotPool,
+} from "./slots.ts";
 
 Deno.test("marks of different relays, and what routing rules of others may mask, do not meet", () => {
   const first = instanceMark(MAX_INSTANCES - 1);
@@ -12,7 +21,7 @@ Deno.test("marks of different relays, and what routing rules of others may mask,
 });
 
 Deno.test("SlotPool hands out two neighbours of one group at a time, each once, until there are none", () => {
-  const pool = new SlotPool(600);
+  const pool = new SlotPool(4, 600);
   const taken = new Set<number>();
   for (let slot = pool.take(); slot !== undefined; slot = pool.take()) {
     assertEquals(groupOf(slot), groupOf(slot + 1));
@@ -26,10 +35,21 @@ Deno.test("SlotPool hands out two neighbours of one group at a time, each once, 
 });
 
 Deno.test("SlotPool prefers the lowest group", () => {
-  const pool = new SlotPool(1024);
+  const pool = new SlotPool(4, 1024);
   for (let i = 0; i < 300; i++) pool.take();
-  pool.give(520);
+  // Two full groups, 0 and 2, and a part of group 4.
+  pool.give(1030);
   pool.give(2);
-  pool.give(300);
-  assertEquals([pool.take(), pool.take(), pool.take(), pool.take()], [2, 300, 520, 600]);
+  pool.give(520);
+  assertEquals([pool.take(), pool.take(), pool.take(), pool.take()], [2, 520, 1030, 4 * 256 + 88]);
+});
+
+Deno.test("SlotPool keeps the families' groups apart", () => {
+  const groups = (family: 4 | 6) => {
+    const pool = new SlotPool(family, 1024);
+    return new Set(Array.from({ length: 512 }, () => groupOf(pool.take()!)));
+  };
+  assertEquals([...groups(4)], [0, 2, 4, 6]);
+  assertEquals([...groups(6)], [1, 3, 5, 7]);
+  assertEquals([...groups(6)].map(familyOfGroup), [6, 6, 6, 6]);
 });

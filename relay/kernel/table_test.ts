@@ -19,18 +19,34 @@ const PAIR: FlowPair = [
   },
 ];
 
-Deno.test("create() makes a table that goes with its nft, and fails if another relay has it", () => {
+const DUAL = new KernelTable(3, { ...OPTIONS, addresses: ["198.51.100.9", "2001:db8::9", "198.51.100.10"] });
+
+Deno.test("create() makes a table for each family that goes with its nft, and fails if another relay has it", () => {
   const [first, ...others] = TABLE.create().split("; add ");
-  assertEquals(first, "create table inet mediaproxy_3 { flags owner; }");
-  assert(others.every((command) => / inet mediaproxy_3 /.test(command)), "a command for another table");
+  assertEquals(first, "create table ip mediaproxy_3 { flags owner; }");
+  assert(others.every((command) => / ip mediaproxy_3 /.test(command)), "a command for another table");
+  assertStringIncludes(DUAL.create(), "create table ip mediaproxy_3 { flags owner; }");
+  assertStringIncludes(DUAL.create(), "create table ip6 mediaproxy_3 { flags owner; }");
 });
 
-Deno.test("create() takes UDP to the relay's ports that comes from outside, before it is routed and tracked", () => {
-  const rules = TABLE.create();
-  assertStringIncludes(rules, "prerouting { type filter hook prerouting priority raw; }");
-  assertStringIncludes(rules, 'prerouting iif != "lo" meta l4proto udp udp dport 40000-40099 jump take');
-  assertStringIncludes(rules, "take meta mark & 0xfffc0000 != 0x4d0c0000 return");
-  assertStringIncludes(rules, "take notrack");
+Deno.test("create() takes UDP before it is routed and tracked, but for STUN and fragments", () => {
+  const rules = DUAL.create().split("; ").filter((command) => command.startsWith("add rule")).map((command) =>
+    command.replace("add rule ", "").replace("mediaproxy_3 ", "")
+  );
+  const look = (ip: string) =>
+    `${ip} take meta mark set ${ip} saddr . @th,0,16 . ${ip} daddr . @th,16,16 map @flows notrack ` +
+    `meta mark & 0xffffff00 vmap @take_groups`;
+  assertEquals(rules, [
+    "ip take @th,96,32 0x2112a442 return",
+    "ip take ip frag-off & 0x3fff != 0 return",
+    look("ip"),
+    "ip prerouting ip protocol udp jump take",
+    "ip postrouting meta mark & 0xffffff00 vmap @give_groups",
+    "ip6 take @th,96,32 0x2112a442 return",
+    look("ip6"),
+    "ip6 prerouting ip6 nexthdr udp jump take",
+    "ip6 postrouting meta mark & 0xffffff00 vmap @give_groups",
+  ]);
 });
 
 Deno.test("create() marks what leaves from the relay's ports with the DSCP, if there is to be one", () => {
@@ -41,38 +57,35 @@ Deno.test("create() marks what leaves from the relay's ports with the DSCP, if t
   assert(!TABLE.create().includes("dscp"));
 });
 
+Deno.test("addGroup() names the relay's address, or looks it up if there are several", () => {
+  assertStringIncludes(TABLE.addGroup(2), "give_2 ip saddr set 198.51.100.9;");
+  assertStringIncludes(DUAL.addGroup(2), "give_2 ip saddr set meta mark map @from;");
+  assertStringIncludes(DUAL.addGroup(1), "give_1 ip6 saddr set 2001:db8::9;");
+  assertStringIncludes(DUAL.addGroup(1), "take_groups { 0x4d0c0100 : goto take_1 }");
+});
+
 Deno.test("enter() takes both directions in with one transaction", () => {
-  assertEquals(TABLE.enter(0x102, PAIR).split("; "), [
-    "add element inet mediaproxy_3 to4 { 0x4d0c0102 : 203.0.113.2, 0x4d0c0103 : 192.0.2.1 }",
-    "add element inet mediaproxy_3 from4 { 0x4d0c0102 : 198.51.100.9, 0x4d0c0103 : 198.51.100.9 }",
-    "add element inet mediaproxy_3 to_port_1 { 0x4d0c0102 : 5000, 0x4d0c0103 : 4000 }",
-    "add element inet mediaproxy_3 from_port_1 { 0x4d0c0102 : 40002, 0x4d0c0103 : 40000 }",
-    "add element inet mediaproxy_3 flows4 { 192.0.2.1 . 4000 . 198.51.100.9 . 40000 : 0x4d0c0102, " +
-    "203.0.113.2 . 5000 . 198.51.100.9 . 40002 : 0x4d0c0103 }",
-  ]);
+  const elements = [
+    "add element ip mediaproxy_3 to { 0x4d0c0202 : 203.0.113.2, 0x4d0c0203 : 192.0.2.1 }",
+    "add element ip mediaproxy_3 to_port_2 { 0x4d0c0202 : 5000, 0x4d0c0203 : 4000 }",
+    "add element ip mediaproxy_3 from_port_2 { 0x4d0c0202 : 40002, 0x4d0c0203 : 40000 }",
+    "add element ip mediaproxy_3 flows { 192.0.2.1 . 4000 . 198.51.100.9 . 40000 : 0x4d0c0202, " +
+    "203.0.113.2 . 5000 . 198.51.100.9 . 40002 : 0x4d0c0203 }",
+  ];
+  assertEquals(TABLE.enter(0x202, PAIR).split("; "), elements);
+  const from = "add element ip mediaproxy_3 from { 0x4d0c0202 : 198.51.100.9, 0x4d0c0203 : 198.51.100.9 }";
+  assertEquals(DUAL.enter(0x202, PAIR).split("; "), [elements[0], from, ...elements.slice(1)]);
 });
 
 Deno.test("leave() takes no more packets and leaves the counters; forget() removes those", () => {
   assertEquals(
     TABLE.leave(PAIR),
-    "delete element inet mediaproxy_3 flows4 { 192.0.2.1 . 4000 . 198.51.100.9 . 40000, " +
+    "delete element ip mediaproxy_3 flows { 192.0.2.1 . 4000 . 198.51.100.9 . 40000, " +
       "203.0.113.2 . 5000 . 198.51.100.9 . 40002 }",
   );
-  const marks = "0x4d0c0102, 0x4d0c0103, 0x4d0c01fe, 0x4d0c01ff";
-  assertEquals(
-    TABLE.forget(4, 1, [0x102, 0x1fe]),
-    ["to4", "from4", "to_port_1", "from_port_1"]
-      .map((map) => `delete element inet mediaproxy_3 ${map} { ${marks} }`).join("; "),
-  );
-});
-
-Deno.test("KernelTable keeps IPv6 flows apart", () => {
-  const endpoint = (last: number, port: number) => ({ address: `2001:db8::${last}`, port });
-  const pair: FlowPair = [
-    { source: endpoint(1, 1), local: endpoint(9, 40_000), from: endpoint(9, 40_002), to: endpoint(2, 2) },
-    { source: endpoint(2, 2), local: endpoint(9, 40_002), from: endpoint(9, 40_000), to: endpoint(1, 1) },
-  ];
-  assertStringIncludes(TABLE.enter(0, pair), "flows6 { 2001:db8::1 . 1 . 2001:db8::9 . 40000 : 0x4d0c0000");
-  assertStringIncludes(TABLE.leave(pair), "flows6 {");
-  assertStringIncludes(TABLE.forget(6, 0, [0]), "to6 { 0x4d0c0000, 0x4d0c0001 }");
+  const marks = "0x4d0c0202, 0x4d0c0203, 0x4d0c02fe, 0x4d0c02ff";
+  const forgotten = (maps: string[]) =>
+    maps.map((map) => `delete element ip mediaproxy_3 ${map} { ${marks} }`).join("; ");
+  assertEquals(TABLE.forget(2, [0x202, 0x2fe]), forgotten(["to", "to_port_2", "from_port_2"]));
+  assertEquals(DUAL.forget(2, [0x202, 0x2fe]), forgotten(["to", "from", "to_port_2", "from_port_2"]));
 });

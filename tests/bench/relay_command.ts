@@ -2,6 +2,7 @@
 import { table } from "../../src/ctl/table.ts";
 import { UsageError } from "../../src/config/mod.ts";
 import { PROBED_CALLS } from "./generator/messages.ts";
+import { KERNEL, type KernelBench, type KernelBenchResult, measureKernel, PLAIN } from "./kernel.ts";
 import { measureMemory, type MemoryResult } from "./memory.ts";
 import {
   carriedRatio,
@@ -33,7 +34,8 @@ export const RELAY_FLAGS = {
   parts: {
     kind: "words",
     fallback: ["rates", "workers", "saturation", "memory"],
-    help: "what is measured: one core; all cores; updates while all are busy; memory",
+    more: ["kernel"],
+    help: "what is measured: one core; all cores; updates while all are busy; memory; kernel (needs root)",
   },
   quick: { kind: "boolean", help: "few rates, one round, a second each: to see that it works" },
   json: { kind: "boolean", help: "print one JSON object" },
@@ -49,6 +51,9 @@ const WANTED_CPU_RATIO = 1.1;
 const WORKER_RATES = [20_000, 30_000, 40_000];
 const SATURATION_MS = 5000;
 const WANTED_UPDATE_MS = 20;
+/** What the kernel path carries, as a share of plain routing, and the relay's part of a core meanwhile. */
+const WANTED_OF_PLAIN = 0.95;
+const WANTED_CORES = 0.01;
 /** Memory of a session with one stream, beyond its sockets. */
 const WANTED_SESSION_BYTES = 12 * 1024;
 
@@ -83,20 +88,26 @@ export async function benchRelay(args: readonly string[]): Promise<number> {
     ? await measureSaturation(flags.calls, SATURATION_MS, cores)
     : undefined;
   const memory = flags.parts.includes("memory") ? await measureMemory(flags.sessions) : undefined;
+  const kernel = flags.parts.includes("kernel")
+    ? await measureKernel({ calls: flags.calls, rounds: flags.rounds, windowMs: flags.seconds * 1000, cores })
+    : undefined;
   const targets = [
     ...rates === undefined ? [] : rateTargets(rates),
     ...workers === undefined ? [] : workersTargets(workers, cores),
     ...saturation === undefined ? [] : saturationTargets(saturation),
     ...memory === undefined ? [] : memoryTargets(memory),
+    ...kernel === undefined ? [] : kernelTargets(kernel),
   ];
   if (flags.json) {
-    print(JSON.stringify({ calls: flags.calls, cores: cores.note, rates, workers, saturation, memory, targets }));
+    const measured = { rates, workers, saturation, memory, kernel };
+    print(JSON.stringify({ calls: flags.calls, cores: cores.note, ...measured, targets }));
     return 0;
   }
   if (rates !== undefined) printRates(rates, flags.calls, cores.note);
   if (workers !== undefined) printWorkers(workers, cores);
   if (saturation !== undefined) print(`${saturationText(saturation)}\n`);
   if (memory !== undefined) print(`${memoryTable(memory)}\n`);
+  if (kernel !== undefined) printKernel(kernel, flags.calls);
   print(targetsText(targets));
   return 0;
 }
@@ -164,6 +175,41 @@ function memoryTargets(memory: readonly MemoryResult[]): Target[] {
     kilobytesText(WANTED_SESSION_BYTES)
   }`;
   return [{ text, reached, met: reached < WANTED_SESSION_BYTES }];
+}
+
+function kernelTargets({ ofPlainPaced, paced }: KernelBench): Target[] {
+  const { coresUsed, offeredPerSecond } = paced.find(({ subject }) => subject === KERNEL)!;
+  const [percent, rate] = [numberText(coresUsed * 100, 2), numberText(offeredPerSecond)];
+  return [
+    {
+      text: `the kernel path carries ${numberText(ofPlainPaced, 2)} of what ${PLAIN} does at ${rate} packets/s; ` +
+        `wanted: ${WANTED_OF_PLAIN}`,
+      reached: ofPlainPaced,
+      met: ofPlainPaced >= WANTED_OF_PLAIN,
+    },
+    {
+      text: `the relay takes ${percent} % of a core at ${rate} packets/s; wanted: under ${WANTED_CORES * 100} %`,
+      reached: coresUsed,
+      met: coresUsed < WANTED_CORES,
+    },
+  ];
+}
+
+function printKernel({ flooded, paced, ofPlainFlooded }: KernelBench, calls: number): void {
+  print(`Through three network namespaces, ${calls} callers that send from one core as fast as it can:\n`);
+  print(`${kernelTable(flooded)}\n`);
+  print(`${KERNEL} / ${PLAIN}: ${numberText(ofPlainFlooded, 2)}\n`);
+  print(`The same at a rate:\n\n${kernelTable(paced)}\n`);
+}
+
+function kernelTable(results: readonly KernelBenchResult[]): string {
+  return table(results, [
+    { title: "SUBJECT", text: ({ subject }) => subject },
+    { title: "OFFERED/S", align: "right", text: ({ offeredPerSecond }) => numberText(offeredPerSecond) },
+    { title: "CARRIED/S", align: "right", text: ({ carriedPerSecond }) => numberText(carriedPerSecond) },
+    { title: "LOSS %", align: "right", text: ({ loss }) => numberText(loss * 100, 2) },
+    { title: "CORES OF ITS OWN", align: "right", text: ({ coresUsed }) => numberText(coresUsed, 3) },
+  ]);
 }
 
 function printRates(rates: RatesResult, calls: number, coresNote: string): void {

@@ -110,8 +110,9 @@ class Call implements AsyncDisposable {
   }
 }
 
+/** How many relays have tables. */
 async function tables(lab: KernelLab): Promise<number> {
-  return (await lab.nft("list tables")).split("\n").filter((line) => line.includes("mediaproxy")).length;
+  return new Set((await lab.nft("list tables")).match(/mediaproxy_\d+/g)).size;
 }
 
 for (const ipv6 of [false, true]) {

@@ -49,7 +49,11 @@ class Call implements AsyncDisposable {
     } = {},
   ): Promise<Call> {
     const relaySettings = { relay_ip: ipv6 ? RELAY_6 : RELAY_4, ...settings };
-    const call = new Call(lab, await KernelRelay.start(lab, relaySettings, permissions), ipv6);
+    const call = new Call(
+      lab,
+      await KernelRelay.start(lab, relaySettings, permissions === undefined ? {} : { permissions }),
+      ipv6,
+    );
     await call.begin();
     return call;
   }

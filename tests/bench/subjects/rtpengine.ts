@@ -13,14 +13,23 @@ const NEVER_SECONDS = 86_400;
 const ATTEMPTS = 40;
 const ATTEMPT_MS = 250;
 
+/** The addresses of its media sockets and of the parties. Its control socket is on the loopback interface. */
+export interface Place {
+  readonly relay: string;
+  readonly caller: string;
+  readonly callee: string;
+}
+
+const ON_LOOPBACK: Place = { relay: LOOPBACK, caller: LOOPBACK, callee: LOOPBACK };
+
 /** Whether it is installed. */
 export function hasRtpengine(): boolean {
   return findProgram(RTPENGINE) !== undefined;
 }
 
 /** rtpengine with one thread for media, with a call for each two of `parties`. */
-export function startRtpengine(parties: Ports, prefix: readonly string[]): Promise<Subject> {
-  return startRtpengineWith(1, parties, prefix);
+export function startRtpengine(parties: Ports, prefix: readonly string[], place?: Place): Promise<Subject> {
+  return startRtpengineWith(1, parties, prefix, place);
 }
 
 /** The name of rtpengine with so many threads. */
@@ -33,16 +42,17 @@ export async function startRtpengineWith(
   threads: number,
   parties: Ports,
   prefix: readonly string[],
+  place: Place = ON_LOOPBACK,
 ): Promise<Subject> {
   await using undo = new AsyncDisposableStack();
   const [own, control] = openSockets(2, CONTROL_FIRST_PORT) as [LocalSocket, LocalSocket];
   undo.defer(() => own.conn.close());
   control.conn.close(); // its port is free: that is what it was opened for
-  const process = undo.use(startProcess(control.port, threads, prefix));
+  const process = undo.use(startProcess(control.port, threads, prefix, place));
   const client = new NgClient(own, control.port);
   try {
     await client.ask({ command: "ping" }, "pong");
-    const targets = await setUpCalls(client, parties);
+    const targets = await setUpCalls(client, parties, place);
     const owned = undo.move();
     return {
       name: rtpengineName(threads),
@@ -55,13 +65,18 @@ export async function startRtpengineWith(
   }
 }
 
-function startProcess(controlPort: number, threads: number, prefix: readonly string[]): PeerProcess {
+function startProcess(
+  controlPort: number,
+  threads: number,
+  prefix: readonly string[],
+  { relay }: Place,
+): PeerProcess {
   const [command, ...args] = [
     ...prefix,
     findProgram(RTPENGINE)!,
     "--config-file=none",
     "--table=-1", // no kernel module
-    `--interface=${LOOPBACK}`,
+    `--interface=${relay}`,
     `--listen-ng=${LOOPBACK}:${controlPort}`,
     `--port-min=${MEDIA_PORTS.min}`,
     `--port-max=${MEDIA_PORTS.max}`,
@@ -76,25 +91,25 @@ function startProcess(controlPort: number, threads: number, prefix: readonly str
   return new PeerProcess(RTPENGINE, command!, args);
 }
 
-async function setUpCalls(client: NgClient, parties: Ports): Promise<Ports> {
+async function setUpCalls(client: NgClient, parties: Ports, { caller, callee }: Place): Promise<Ports> {
   const callers: number[] = [];
   const callees: number[] = [];
   for (const [index, callerPort] of parties.callers.entries()) {
     const call = { "call-id": `bench-${index}`, "from-tag": "caller" };
-    const offer = await client.ask({ ...call, command: "offer", sdp: sdp(callerPort) }, "ok");
+    const offer = await client.ask({ ...call, command: "offer", sdp: sdp(caller, callerPort) }, "ok");
     callees.push(mediaPort(offer));
-    const answer = { ...call, command: "answer", "to-tag": "callee", sdp: sdp(parties.callees[index]!) };
+    const answer = { ...call, command: "answer", "to-tag": "callee", sdp: sdp(callee, parties.callees[index]!) };
     callers.push(mediaPort(await client.ask(answer, "ok")));
   }
   return { callers, callees };
 }
 
-function sdp(port: number): string {
+function sdp(address: string, port: number): string {
   return [
     "v=0",
-    `o=- 1 1 IN IP4 ${LOOPBACK}`,
+    `o=- 1 1 IN IP4 ${address}`,
     "s=-",
-    `c=IN IP4 ${LOOPBACK}`,
+    `c=IN IP4 ${address}`,
     "t=0 0",
     `m=audio ${port} RTP/AVP 0`,
     "a=rtpmap:0 PCMU/8000",

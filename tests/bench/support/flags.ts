@@ -7,7 +7,13 @@ export type BenchFlag =
   | { readonly kind: "boolean"; readonly help: string }
   | { readonly kind: "number"; readonly fallback: number; readonly help: string }
   | { readonly kind: "numbers"; readonly fallback: readonly number[]; readonly help: string }
-  | { readonly kind: "words"; readonly fallback: readonly string[]; readonly help: string };
+  | {
+    readonly kind: "words";
+    readonly fallback: readonly string[];
+    /** Words that have to be asked for. */
+    readonly more?: readonly string[];
+    readonly help: string;
+  };
 
 export type BenchFlags = Readonly<Record<string, BenchFlag>>;
 
@@ -20,8 +26,8 @@ export type BenchValues<F extends BenchFlags> = {
 };
 
 /**
- * Parses `--name`, `--name=VALUE` and `--name VALUE`. Words of a list are checked against its fallback, which holds
- * them all. With `--quick` the fallbacks are those of `quick`.
+ * Parses `--name`, `--name=VALUE` and `--name VALUE`. Words of a list are checked against its fallback and `more`,
+ * which hold them all. With `--quick` the fallbacks are those of `quick`.
  * @throws UsageError
  */
 export function parseBenchFlags<const F extends BenchFlags>(
@@ -67,9 +73,10 @@ function parseValue(name: string, flag: BenchFlag, text: string | undefined): un
   if (flag.kind === "number") return parseNumber(name, text);
   const parts = text.split(",");
   if (flag.kind === "numbers") return parts.map((part) => parseNumber(name, part));
-  const unknown = parts.find((part) => !flag.fallback.includes(part));
+  const words = [...flag.fallback, ...flag.more ?? []];
+  const unknown = parts.find((part) => !words.includes(part));
   if (unknown !== undefined) {
-    throw new UsageError(`Flag --${name} knows ${flag.fallback.join(", ")}, not ${JSON.stringify(unknown)}`);
+    throw new UsageError(`Flag --${name} knows ${words.join(", ")}, not ${JSON.stringify(unknown)}`);
   }
   return parts;
 }

@@ -17,26 +17,37 @@ const START_DEADLINE_MS = 30_000;
 /** A permission set of deno.json for the relay. */
 export type PermissionSet = "relay" | "relay-kernel";
 
+/** How the relay is run. */
+export interface KernelRelayOptions {
+  /** @default "relay-kernel" */
+  readonly permissions?: PermissionSet;
+  /** What goes before its command line. */
+  readonly relayPrefix?: readonly string[];
+}
+
 export class KernelRelay implements AsyncDisposable {
   readonly #lab: KernelLab;
-  readonly #directory: string;
+  /** Where its configuration and its accounting are. */
+  readonly directory: string;
+  readonly #options: KernelRelayOptions;
   #control: ControlClient | undefined = undefined;
   dispatcher: PeerProcess | undefined = undefined;
   relay: PeerProcess | undefined = undefined;
 
-  private constructor(lab: KernelLab, directory: string) {
+  private constructor(lab: KernelLab, directory: string, options: KernelRelayOptions) {
     this.#lab = lab;
-    this.#directory = directory;
+    this.directory = directory;
+    this.#options = options;
   }
 
-  /** Starts both; the relay with the given settings and permission set. */
-  static async start(lab: KernelLab, settings: RelaySettings, permissions?: PermissionSet): Promise<KernelRelay> {
-    const it = new KernelRelay(lab, await Deno.makeTempDir({ prefix: "kernel-" }));
+  /** Starts both; the relay with the given settings. */
+  static async start(lab: KernelLab, settings: RelaySettings, options: KernelRelayOptions = {}): Promise<KernelRelay> {
+    const it = new KernelRelay(lab, await Deno.makeTempDir({ prefix: "kernel-" }), options);
     try {
       await it.#install(settings);
       it.dispatcher = await it.#program("dispatcher", ["-A", "src/bin/dispatcher.ts"]);
-      await it.startRelay(permissions);
-      it.#control = await ControlClient.connect(`${it.#directory}/dispatcher.sock`);
+      await it.startRelay();
+      it.#control = await ControlClient.connect(`${it.directory}/dispatcher.sock`);
     } catch (error) {
       await it[Symbol.asyncDispose]();
       throw error;
@@ -45,7 +56,7 @@ export class KernelRelay implements AsyncDisposable {
   }
 
   async #install(settings: RelaySettings): Promise<void> {
-    await makeCertificates(`${this.#directory}/tls`);
+    await makeCertificates(`${this.directory}/tls`);
     const relay = {
       kernel_after: 0,
       workers: 2,
@@ -55,34 +66,36 @@ export class KernelRelay implements AsyncDisposable {
       ...settings,
     };
     await Deno.writeTextFile(
-      `${this.#directory}/config.ini`,
+      `${this.directory}/config.ini`,
       `[Relay]
 dispatchers = 127.0.0.1:25060
 ${Object.entries(relay).map(([key, value]) => `${key} = ${value}`).join("\n")}
 [Dispatcher]
-socket_path = ${this.#directory}/dispatcher.sock
+socket_path = ${this.directory}/dispatcher.sock
 listen = 127.0.0.1:25060
 listen_management = 127.0.0.1:25061
 management_use_tls = no
 accounting = jsonl
 [Accounting]
-jsonl_path = ${this.#directory}/accounting.jsonl
+jsonl_path = ${this.directory}/accounting.jsonl
 [TLS]
-certs_path = ${this.#directory}/tls
+certs_path = ${this.directory}/tls
 `,
     );
   }
 
   /** Starts the relay, also in the place of one that has ended. */
-  async startRelay(permissions: PermissionSet = "relay-kernel"): Promise<void> {
+  async startRelay(): Promise<void> {
+    const { permissions = "relay-kernel", relayPrefix = [] } = this.#options;
     const before = this.dispatcher!.lines.length;
-    this.relay = await this.#program("relay", [`-P=${permissions}`, "--allow-read", "relay/main.ts"]);
+    this.relay = await this.#program("relay", [`-P=${permissions}`, "--allow-read", "relay/main.ts"], relayPrefix);
     await this.dispatcher!.line(/relay connected/, before, START_DEADLINE_MS);
   }
 
-  async #program(name: string, args: readonly string[]): Promise<PeerProcess> {
-    const flags = ["--config", `${this.#directory}/config.ini`, "--runtime-dir", this.#directory];
-    const command = ["netns", "exec", this.#lab.host, Deno.execPath(), "run", "--no-prompt", ...args, ...flags];
+  async #program(name: string, args: readonly string[], prefix: readonly string[] = []): Promise<PeerProcess> {
+    const flags = ["--config", `${this.directory}/config.ini`, "--runtime-dir", this.directory];
+    const deno = [...prefix, Deno.execPath(), "run", "--no-prompt", ...args, ...flags];
+    const command = ["netns", "exec", this.#lab.host, ...deno];
     const program = new PeerProcess(name, programPath("ip"), command, { cwd: PROJECT });
     try {
       await program.line(/\bready\b/, 0, START_DEADLINE_MS);
@@ -104,15 +117,20 @@ certs_path = ${this.#directory}/tls
 
   /** Ends a call; returns its statistics as they were accounted. */
   async remove(callId = "c1"): Promise<SessionStatistics> {
+    await this.end(callId);
+    return await this.accounted(callId);
+  }
+
+  /** Ends a call. */
+  async end(callId: string): Promise<void> {
     const lines = [...removeHeaders(callId)].map(([name, value]) => `${name}: ${value}`);
     await this.#control!.ask(["remove", ...lines, "\r\n"].join("\r\n"));
-    return await this.accounted(callId);
   }
 
   /** Waits until a call was accounted for. */
   accounted(callId = "c1"): Promise<SessionStatistics> {
     return until(`the statistics of ${callId}`, async () => {
-      const text = await Deno.readTextFile(`${this.#directory}/accounting.jsonl`).catch(() => "");
+      const text = await Deno.readTextFile(`${this.directory}/accounting.jsonl`).catch(() => "");
       const calls = text.split("\n").filter(Boolean).map((line) => JSON.parse(line) as SessionStatistics);
       return calls.find(({ call_id }) => call_id === callId);
     });
@@ -142,6 +160,6 @@ certs_path = ${this.#directory}/tls
     this.#control?.[Symbol.dispose]();
     await this.relay?.stop();
     await this.dispatcher?.stop();
-    await Deno.remove(this.#directory, { recursive: true });
+    await Deno.remove(this.directory, { recursive: true });
   }
 }
