@@ -59,12 +59,14 @@ export function growthPerCall({ rest: [before, after] }: CallMemoryResult, name:
 }
 
 /**
- * The memory under load at first, when there are as many unexpired transactions as there will ever be, and at last; NaN
- * if there were too few calls for that.
+ * The memory under load at last, and the most that it was before, since there were as many unexpired transactions as there
+ * will ever be; NaN if there were too few calls for that. It goes up and down with what V8 has not swept; what leaks only
+ * goes up.
  */
 export function steadyBytes({ samples, callsPerSecond }: CallMemoryResult, name: ProgramName): [number, number] {
   const full = samples.filter(({ calls }) => calls >= callsPerSecond * DRAIN_MS / 1000);
-  return full.length < 2 ? [NaN, NaN] : [bytesOf(full[0]!, name), bytesOf(full.at(-1)!, name)];
+  const bytes = full.map((sample) => bytesOf(sample, name));
+  return full.length < 2 ? [NaN, NaN] : [Math.max(...bytes.slice(0, -1)), bytes.at(-1)!];
 }
 
 function bytesOf({ programs }: MemorySample, name: ProgramName): number {
