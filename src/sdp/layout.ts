@@ -37,6 +37,8 @@ export interface Section {
 export interface Layout {
   readonly lines: readonly SdpLine[];
   readonly session: Section;
+  /** The o= line; `undefined` if there is none. */
+  readonly origin: number | undefined;
   /** One for each m= line, in order. */
   readonly media: readonly Section[];
   /**
@@ -60,6 +62,7 @@ export function findLayout(body: string): Layout {
   const session = createSection(0);
   const media: Section[] = [];
   let section = session;
+  let origin: number | undefined = undefined;
   let versions = 0;
   let attributes = "";
   for (let index = 0; index < lines.length; index++) {
@@ -68,6 +71,9 @@ export function findLayout(body: string): Layout {
     switch (text[0]) {
       case "v":
         if (++versions > 1) throw new SdpSyntaxError("Cannot parse the SDP: a second v= line", index + 1);
+        break;
+      case "o":
+        origin ??= index;
         break;
       case "m":
         if (media.length === MAX_STREAMS) throw new SdpSyntaxError(`Cannot relay more than ${MAX_STREAMS} streams`);
@@ -87,7 +93,7 @@ export function findLayout(body: string): Layout {
     }
   }
   if (versions === 0) throw new SdpSyntaxError("Cannot parse the SDP: it has no v= line");
-  return { lines, session, media, attributes };
+  return { lines, session, origin, media, attributes };
 }
 
 /**

@@ -18,6 +18,7 @@ export interface RelayMedia {
 }
 
 const CONNECTION = /^c=IN IP[46] \S+/;
+const ORIGIN_ADDRESS = / IN IP([46]) \S+$/;
 const RTCP = /^a=rtcp:\d+(?: IN IP[46] \S+)?/;
 
 /**
@@ -25,6 +26,9 @@ const RTCP = /^a=rtcp:\d+(?: IN IP[46] \S+)?/;
  *
  * Streams that are not supported, and those behind the last of `ports`, keep their address and port. If there are any,
  * the session's c= line goes, and each stream that relied on it gets a line of its own.
+ *
+ * The o= line names a session, not a place, and stays; but a party of the other address family is given one of its own
+ * family. Interop: baresip 1.0 takes the family of the media from there, and refuses a foreign one with 488.
  *
  * Deviation: the original leaves streams without a port the relay's address, if the session's c= line gave them theirs,
  * with the party's port: nothing listens there.
@@ -53,6 +57,7 @@ class Rewriter {
     const ports = streams.map(({ supported }) => supported ? this.#relay.ports[next++] : undefined);
     const moved = ports.includes(undefined) ? this.#removeSessionConnection() : undefined;
     this.#editConnections(session);
+    this.#editOrigin();
     media.forEach((section, index) => {
       const port = ports[index];
       if (port !== undefined) this.#editStream(section, streams[index]!, port);
@@ -62,6 +67,18 @@ class Rewriter {
       }
     });
     return this.#join();
+  }
+
+  #editOrigin(): void {
+    const { origin } = this.#layout;
+    if (origin === undefined) return;
+    const { address } = this.#relay;
+    const version = ipVersion(address);
+    this.#edit(
+      origin,
+      (text) =>
+        text.replace(ORIGIN_ADDRESS, (old, its) => Number(its) === version ? old : ` IN IP${version} ${address}`),
+    );
   }
 
   /** Removes what it returns, unless it is a hold, which stays as it is for all streams. */

@@ -115,15 +115,19 @@ Deno.test("rewriteSdp() moves RTCP to the port behind, with an address if there 
   assertEquals(rewrite(bare, [50002]).includes("\r\na=rtcp:50003\r\n"), true);
 });
 
-Deno.test("rewriteSdp() names the relay's address family, whatever the party's was", () => {
+Deno.test("rewriteSdp() names the relay's address family, whatever the party's was (RFC 8866 §5.2, baresip 1.0)", () => {
+  const inOrigin = (text: string, address: string) => text.replace(/(?<=^o=.*) IN IP4 192\.0\.2\.1/m, ` IN ${address}`);
   const body = sdp("c=IN IP4 192.0.2.1", "m=audio 6000 RTP/AVP 0", "a=rtcp:6001 IN IP4 192.0.2.1");
   assertEquals(
     rewrite(body, [50002], "2001:db8::7"),
-    sdp("c=IN IP6 2001:db8::7", "m=audio 50002 RTP/AVP 0", "a=rtcp:50003 IN IP6 2001:db8::7"),
+    inOrigin(
+      sdp("c=IN IP6 2001:db8::7", "m=audio 50002 RTP/AVP 0", "a=rtcp:50003 IN IP6 2001:db8::7"),
+      "IP6 2001:db8::7",
+    ),
   );
   assertEquals(
-    rewrite(sdp("c=IN IP6 2001:db8::1", "m=audio 6000 RTP/AVP 0"), [50002]),
-    sdp(`c=IN IP4 ${RELAY}`, "m=audio 50002 RTP/AVP 0"),
+    rewrite(inOrigin(sdp("c=IN IP6 2001:db8::1", "m=audio 6000 RTP/AVP 0"), "IP6 2001:db8::1"), [50002]),
+    inOrigin(sdp(`c=IN IP4 ${RELAY}`, "m=audio 50002 RTP/AVP 0"), `IP4 ${RELAY}`),
   );
 });
 
@@ -220,7 +224,7 @@ const description = fc.record({
 /** Lines that a rewrite may change, insert or remove. */
 const MAY_CHANGE = /^(?:c=|m=|a=rtcp:|a=candidate:R)/;
 
-Deno.test("rewriteSdp() changes c=, ports, a=rtcp and inserted candidates only, and puts in what the relay gave", () => {
+Deno.test("rewriteSdp() changes c=, ports, a=rtcp, inserted candidates and a foreign o= only, and puts in what the relay gave", () => {
   const address = fc.constantFrom(RELAY, "2001:db8::7");
   const iceCandidate = fc.constantFrom<IceCandidate>("none", "low-priority", "high-priority");
   const counts = fc.integer({ min: 0, max: 7 });
@@ -231,7 +235,8 @@ Deno.test("rewriteSdp() changes c=, ports, a=rtcp and inserted candidates only, 
       const text = rewriteSdp(before, { address: relay, ports, iceCandidate: ice });
       const kept = (it: string) =>
         it.split(/(?<=\n)/).filter((line) => !MAY_CHANGE.test(line)).map((it) => it.trimEnd());
-      assertEquals(kept(text), kept(body));
+      const origin = relay.includes(":") ? body.replace("o=- 1 1 IN IP4 10.0.0.1", `o=- 1 1 IN IP6 ${relay}`) : body;
+      assertEquals(kept(text), kept(origin));
       assertEquals(text.endsWith("\n"), body.endsWith("\n"));
       const rest = (it: string) =>
         it.split(/\r?\n/).filter((line) => line.startsWith("m=")).map((it) => it.split(" ")[2]);

@@ -1,9 +1,10 @@
 /** Real phones behind real NATs, with our proxy, dispatcher and relay between them. @module */
-import { assert, assertEquals, assertMatch } from "../../src/deps/assert.ts";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "../../src/deps/assert.ts";
+import { issueCertificate } from "../../src/io/certificate_files.ts";
 import type { Baresip } from "./support/baresip.ts";
-import { type Home, RELAY_ADDRESS, RELAY_ADDRESS_6 } from "./support/lab.ts";
+import { type Home, RELAY_ADDRESS, RELAY_ADDRESS_6, SERVER_ADDRESS } from "./support/lab.ts";
 import { hearEachOther, type LabBench, type PhoneOptions, sharedLab } from "./support/lab_bench.ts";
-import { IDLE_TIMEOUT_SECONDS } from "./support/lab_service.ts";
+import { IDLE_TIMEOUT_SECONDS, SERVER_NAME } from "./support/lab_service.ts";
 import type { NatKind } from "./support/nat.ts";
 import { NAT_PING_SECONDS, startServer } from "./support/our_service.ts";
 import { pause } from "./support/until.ts";
@@ -11,9 +12,9 @@ import { pause } from "./support/until.ts";
 /** Until the relay has noticed, told the dispatcher, and the dispatcher the proxy. */
 const LOST_DEADLINE_MS = 1000 * IDLE_TIMEOUT_SECONDS + 10_000;
 
-const lab = sharedLab((lab) => startServer(lab));
-/** A relay has one address, so phones of the other family need another relay. */
-const lab6 = sharedLab((lab) => startServer(lab, { sections: { Relay: { relay_ip: RELAY_ADDRESS_6 } } }));
+const lab = sharedLab((lab) =>
+  startServer(lab, { sections: { Relay: { relay_ip: `${RELAY_ADDRESS}, ${RELAY_ADDRESS_6}` } } })
+);
 
 /** What the phones of a pair have in common, or each for itself. */
 interface PairOptions {
@@ -58,12 +59,19 @@ for (const [name, options] of CALLS) {
   });
 }
 
-lab6.test("a phone over IPv6 calls another (RFC 6157 §3.1)", async (bench) => {
-  const { caller, callee } = await startPair(bench, { caller: { family: "IPv6" }, callee: { family: "IPv6" } });
-  await bench.call(caller, callee);
-  await hearEachOther(caller, callee);
-  await bench.hangUp(callee, caller);
-});
+for (
+  const [callerFamily, calleeFamily] of [["IPv6", "IPv6"], ["IPv4", "IPv6"], ["IPv6", "IPv4"]] as const
+) {
+  lab.test(`a phone over ${callerFamily} calls one over ${calleeFamily}, and they hear each other (RFC 6157 §3.1)`, async (bench) => {
+    const { caller, callee } = await startPair(bench, {
+      caller: { family: callerFamily },
+      callee: { family: calleeFamily },
+    });
+    await bench.call(caller, callee);
+    await hearEachOther(caller, callee);
+    await bench.hangUp(callee, caller);
+  });
+}
 
 lab.test("phones behind the same NAT call each other: media takes the relay, not the hairpin (RFC 4787 §6)", async (bench) => {
   const home = await bench.addHome({ nat: "port-restricted", phones: 2 });
@@ -163,6 +171,22 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
   });
 }
 
+lab.test("a renewed certificate is shown to new phones at HUP; a call over the old connections goes on (RFC 5922 §7)", async (bench) => {
+  const tls = { transport: "tls" } as const;
+  const { caller, callee } = await startPair(bench, { caller: tls, callee: tls });
+  await bench.call(caller, callee);
+  const before = await shownCertificate(bench);
+  await issueCertificate(`${bench.service.media.directory}/tls`, "sip", SERVER_NAME);
+  assertEquals(await shownCertificate(bench), before, "before HUP");
+  await reload(bench);
+  assertNotEquals(await shownCertificate(bench), before);
+  const newcomer = await bench.startPhone(await bench.addHome({ nat: "symmetric" }), tls);
+  await hearEachOther(caller, callee);
+  await bench.hangUp(callee, caller);
+  await bench.call(newcomer, callee);
+  await bench.hangUp(newcomer, callee);
+});
+
 lab.test("a phone can be called as long as its NAT is kept awake, however long it is silent (RFC 5626 §3.5)", async (bench) => {
   const home = await bench.addHome({ nat: "symmetric" });
   await home.forgetAfter(2 * NAT_PING_SECONDS);
@@ -216,3 +240,21 @@ lab.test("nobody has that name: 404 (RFC 3261 §21.4.5)", async (bench) => {
   assertMatch(await caller.event("CALL_CLOSED"), /^404 /);
   await bench.nothingLeft();
 });
+
+/** Has the proxy read its files anew. */
+async function reload({ service }: LabBench): Promise<void> {
+  const proxy = service.media.programs.find(({ name }) => name === "proxy");
+  assert(proxy !== undefined);
+  const from = proxy.lines.length;
+  proxy.signal("SIGHUP");
+  await proxy.line(/the TLS certificate is read anew/, from);
+}
+
+/** The serial number of the certificate that the proxy shows whoever connects. */
+async function shownCertificate({ lab }: LabBench): Promise<string> {
+  const path = new URL("./support/tls_probe.ts", import.meta.url).pathname;
+  const probe = lab.start("tls probe", Deno.execPath(), ["run", "-A", "--no-prompt", path, SERVER_ADDRESS, "5061"]);
+  const { success } = await probe.ended();
+  assert(success, probe.tail());
+  return probe.lines[0] ?? "";
+}

@@ -280,7 +280,9 @@ class ProxyService {
     users.reload();
     try {
       const { certificate } = readTlsFiles(this.#config.proxy, this.#paths.configDir);
-      if (certificate !== undefined) transport.useCertificate(certificate);
+      if (certificate === undefined) return;
+      transport.useCertificate(certificate);
+      this.#log.info("the TLS certificate is read anew");
     } catch (error) {
       this.#log.error(`${(error as Error).message}; the old certificate stays`);
     }

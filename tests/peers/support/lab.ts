@@ -125,7 +125,8 @@ export class Lab implements AsyncDisposable {
   async #build(): Promise<void> {
     await this.#add(this.#internet, this.publicHost);
     await configure(this.#internet, [
-      "link add internet type bridge",
+      // A bridge that snoops keeps neighbour solicitations from those whose membership report was lost at their start.
+      "link add internet type bridge mcast_snooping 0",
       "link set internet up",
       `link add public type veth peer name eth0 netns ${this.publicHost}`,
       "link set public master internet up",
