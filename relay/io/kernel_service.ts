@@ -136,11 +136,13 @@ export class KernelService implements AsyncDisposable {
           (error) => unlessGone(error, (message) => path.failed(step, message)),
         );
       },
-      list: (group) => {
+      list: (group, both) => {
         const askedAtMs = performance.now();
-        Promise.all([nft.list(table.listTaken(group)), nft.list(table.listGiven(group))]).then(([taken, given]) => {
+        const commands = [table.listTaken(group), ...both ? [table.listGiven(group)] : []];
+        Promise.all(commands.map((command) => nft.list(command))).then((answers) => {
           const nowMs = performance.now();
-          path.listed(group, markCounters(taken), markCounters(given), nowMs - askedAtMs, nowMs);
+          const [taken, given] = answers.map(markCounters);
+          path.listed(group, taken!, given, nowMs - askedAtMs, nowMs);
           this.#wake(path);
         }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
       },

@@ -22,7 +22,6 @@ interface Pending {
   readonly marker: string;
   /** Whether it prints a line to standard output when it succeeds. */
   readonly printsLine: boolean;
-  readonly deadlineAtMs: number;
   resolve(line: string): void;
   reject(error: Error): void;
 }
@@ -44,6 +43,8 @@ export class Nft {
   readonly #lines: string[] = [];
   #errors = "";
   #count = 0;
+  /** When it last said something, or was told something while it had nothing to do: thousands of commands may wait. */
+  #heardAtMs = 0;
   #gone: string | undefined = undefined;
   readonly #timer: ReturnType<typeof setInterval>;
   /** Settles when nft has ended, with why. */
@@ -93,8 +94,8 @@ export class Nft {
     if (this.#gone !== undefined) return Promise.reject(new NftGoneError(this.#gone));
     const marker = `end${this.#count++}`;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const deadlineAtMs = performance.now() + DEADLINE_MS;
-    this.#pending.push({ marker, printsLine, deadlineAtMs, resolve, reject });
+    if (this.#pending.length === 0) this.#heardAtMs = performance.now();
+    this.#pending.push({ marker, printsLine, resolve, reject });
     // It fails when nft ends; those that wait are told so then.
     this.#input.write(this.#encoder.encode(`${command}\n${marker}\n`)).catch(() => {});
     return promise;
@@ -102,6 +103,7 @@ export class Nft {
 
   async #readAnswers(): Promise<void> {
     for await (const line of lines(this.#child.stdout)) {
+      this.#heardAtMs = performance.now();
       const start = line.indexOf(ANSWER);
       if (start < 0) continue;
       this.#lines.push(line.slice(start));
@@ -111,6 +113,7 @@ export class Nft {
 
   async #readErrors(): Promise<void> {
     for await (const line of lines(this.#child.stderr)) {
+      this.#heardAtMs = performance.now();
       const pending = this.#pending[this.#finished];
       if (pending === undefined || line.trim() !== pending.marker) {
         this.#errors += `${line}\n`;
@@ -141,8 +144,7 @@ export class Nft {
   }
 
   #checkDeadline(): void {
-    const oldest = this.#pending[0];
-    if (oldest === undefined || performance.now() < oldest.deadlineAtMs) return;
+    if (this.#pending.length === 0 || performance.now() - this.#heardAtMs < DEADLINE_MS) return;
     this.#log.warning(`nft has not answered for ${DEADLINE_MS / 1000} s, ending it`);
     this.#kill();
   }

@@ -47,8 +47,11 @@ export type Step =
 export interface KernelPathOutputs {
   /** Run a transaction, in the order of these calls; then call `executed` or `failed`. */
   execute(commands: string, step: Step): void;
-  /** Read the counters of a group, after what was executed so far; then call `listed` or `failedToList`. */
-  list(group: number): void;
+  /**
+   * Read the counters of a group, after what was executed so far: of what was taken and, after that, if `both`, of what was
+   * given on. Then call `listed` or `failedToList`.
+   */
+  list(group: number, both: boolean): void;
   /** The kernel takes the packets of a pair from now on. */
   entered(id: number): void;
   /** What a pair was sent since it was told last: by the caller, and by the callee. */
@@ -66,15 +69,18 @@ interface Pair {
   state: "entering" | "trial" | "carried" | "leaving";
   why: LeaveReason;
   taken: [Counts, Counts];
+  /** Packets given on when that was last read, and taken just before. */
   given: [number, number];
+  takenBefore: [number, number];
 }
 
 interface Group {
   readonly pairs: Set<Pair>;
   /** A listing is on its way. */
   listing: boolean;
-  /** It has to be listed again, because of something that came after the listing that is on its way. */
+  /** It has to be listed again, and with both counters, because of what came after the listing that is on its way. */
   again: boolean;
+  againBoth: boolean;
   /** Pairs whose last counters the listing on its way brings, and those that wait for the one after it. */
   leaving: Pair[];
   waiting: Pair[];
@@ -142,6 +148,7 @@ export class KernelPath {
       why: "asked",
       taken: [NO_COUNTS, NO_COUNTS],
       given: [0, 0],
+      takenBefore: [0, 0],
     };
     this.#pairs.set(id, pair);
     this.#group(groupOf(slot)).pairs.add(pair);
@@ -156,7 +163,7 @@ export class KernelPath {
   #group(number: number): Group {
     let group = this.#groups.get(number);
     if (group === undefined) {
-      group = { pairs: new Set(), listing: false, again: false, leaving: [], waiting: [] };
+      group = { pairs: new Set(), listing: false, again: false, againBoth: false, leaving: [], waiting: [] };
       this.#groups.set(number, group);
       this.#outputs.execute(this.#table.addGroup(number), { kind: "group", group: number });
     }
@@ -197,7 +204,7 @@ export class KernelPath {
     if (pair === undefined) return;
     if (step.kind === "leave") {
       this.#group(groupOf(pair.slot)).waiting.push(pair);
-      this.#list(groupOf(pair.slot));
+      this.#list(groupOf(pair.slot), false);
     } else if (pair.state === "entering") {
       pair.state = "trial";
       this.#trials.push({ pair, endsAtMs: nowMs + TRIAL_MS });
@@ -223,21 +230,22 @@ export class KernelPath {
     }
   }
 
-  #list(number: number): void {
+  #list(number: number, both: boolean): void {
     const group = this.#group(number);
     group.again = group.listing;
+    group.againBoth = group.listing && (both || group.againBoth);
     if (group.listing) return;
     group.listing = true;
     group.leaving = group.waiting;
     group.waiting = [];
-    this.#outputs.list(number);
+    this.#outputs.list(number, both);
   }
 
   /** A group's counters: what was taken, and, read after that, what was given on; of IP packets, by mark. */
   listed(
     number: number,
     taken: ReadonlyMap<number, Counts>,
-    given: ReadonlyMap<number, Counts>,
+    given: ReadonlyMap<number, Counts> | undefined,
     tookMs: number,
     nowMs: number,
   ): void {
@@ -246,7 +254,7 @@ export class KernelPath {
     for (const pair of group.pairs) this.#count(pair, taken, given, nowMs);
     this.#forget(number, group.leaving);
     group.leaving = [];
-    if (group.again || group.waiting.length > 0) this.#list(number);
+    if (group.again || group.waiting.length > 0) this.#list(number, group.againBoth);
     if (this.#toPoll[0] === number) this.#polled(tookMs, nowMs);
   }
 
@@ -258,7 +266,7 @@ export class KernelPath {
   #count(
     pair: Pair,
     taken: ReadonlyMap<number, Counts>,
-    given: ReadonlyMap<number, Counts>,
+    given: ReadonlyMap<number, Counts> | undefined,
     nowMs: number,
   ): void {
     if (pair.state === "entering") return; // nft has not said yet that it is in
@@ -269,18 +277,20 @@ export class KernelPath {
       const mark = Number(this.#table.mark(pair.slot + index));
       const headerBytes = familyOf(flow.local.address) === 6 ? 48 : 28;
       const { packets, bytes } = taken.get(mark) ?? NO_COUNTS;
-      const givenNow = given.get(mark)?.packets ?? 0;
       const before = pair.taken[index]!;
       const now = { packets, bytes: bytes - packets * headerBytes };
       counts.push({ packets: now.packets - before.packets, bytes: now.bytes - before.bytes });
-      lost = Math.max(lost, packets - givenNow);
-      if (packets > before.packets && givenNow === pair.given[index]) nothingGiven = true;
       pair.taken[index] = now;
+      if (given === undefined) return;
+      const givenNow = given.get(mark)?.packets ?? 0;
+      lost = Math.max(lost, packets - givenNow);
+      if (packets > pair.takenBefore[index]! && givenNow === pair.given[index]) nothingGiven = true;
+      pair.takenBefore[index] = packets;
       pair.given[index] = givenNow;
     });
     const [caller, callee] = counts as [Counts, Counts];
     if (caller.packets > 0 || callee.packets > 0) this.#outputs.counted(pair.id, caller, callee);
-    if (pair.state === "leaving") return;
+    if (pair.state === "leaving" || given === undefined) return;
     if (lost > (pair.state === "trial" ? 0 : MAX_LOST)) {
       this.leave(pair.id, nothingGiven ? "eaten" : "partly eaten", nowMs);
     } else if (pair.taken[0].packets + pair.taken[1].packets > 0) {
@@ -322,13 +332,13 @@ export class KernelPath {
     const ended = this.#trials.findIndex(({ endsAtMs }) => endsAtMs > nowMs);
     const due = this.#trials.splice(0, ended < 0 ? this.#trials.length : ended);
     // If nothing has come by then, the next readings decide.
-    for (const { pair } of due) if (pair.state === "trial") this.#list(groupOf(pair.slot));
+    for (const { pair } of due) if (pair.state === "trial") this.#list(groupOf(pair.slot), true);
     if (this.#toPoll.length > 0 || nowMs < this.#pollAtMs) return;
     this.#toPoll = [...this.#groups].filter(([, { pairs }]) => pairs.size > 0).map(([number]) => number);
     this.#pollStartedAtMs = nowMs;
     this.#pollCostMs = 0;
     this.#pollAtMs = nowMs + POLL_MS;
-    if (this.#toPoll.length > 0) this.#list(this.#toPoll[0]!);
+    if (this.#toPoll.length > 0) this.#list(this.#toPoll[0]!, true);
   }
 
   /** The first group to be polled was read. */
@@ -336,7 +346,7 @@ export class KernelPath {
     this.#pollCostMs += tookMs;
     this.#toPoll.shift();
     const next = this.#toPoll[0];
-    if (next !== undefined) return this.#list(next);
+    if (next !== undefined) return this.#list(next, true);
     const pauseMs = Math.min(Math.max(POLL_MS, this.#pollCostMs * POLL_SHARE), this.#maxPollMs);
     this.#pollAtMs = Math.max(this.#pollStartedAtMs + pauseMs, nowMs);
   }

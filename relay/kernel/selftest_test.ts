@@ -42,7 +42,7 @@ Deno.test("selfTestFailure() says which part of the way is closed, and what to d
 
 Deno.test("selfTestRules() lets no packet of the test out, whatever became of it", () => {
   const rules = selfTestRules(TABLE, TEST).split("; ");
-  assertStringIncludes(rules.at(-1)!, "meta mark 0x4d03fe00 drop");
+  assertStringIncludes(rules.at(-1)!, "meta mark 0x4d03ff80 drop");
   assert(rules.some((rule) => rule.endsWith("ip daddr 192.0.2.2 udp dport 4002 counter name test_left drop")));
 });
 

@@ -8,6 +8,7 @@ import {
   MAX_INSTANCES,
   MAX_SLOTS,
   SlotPool,
+  SLOTS_PER_GROUP,
 } from "./slots.ts";
 
 Deno.test("marks of different relays, and what routing rules of others may mask, do not meet", () => {
@@ -17,7 +18,7 @@ Deno.test("marks of different relays, and what routing rules of others may mask,
     assertEquals(mark >>> 24, 0x4d);
   }
   assertEquals(instanceMark(1) - instanceMark(0), MAX_SLOTS);
-  assertEquals((instanceMark(5) + 0x2ff & GROUP_MASK) >>> 8, groupOf(0x2ff));
+  assertEquals((instanceMark(5) + 0x2ff & GROUP_MASK) >>> 6, groupOf(0x2ff));
 });
 
 Deno.test("SlotPool hands out two neighbours of one group at a time, each once, until there are none", () => {
@@ -36,18 +37,17 @@ Deno.test("SlotPool hands out two neighbours of one group at a time, each once, 
 
 Deno.test("SlotPool prefers the lowest group", () => {
   const pool = new SlotPool(4, 1024);
-  for (let i = 0; i < 300; i++) pool.take();
-  // Two full groups, 0 and 2, and a part of group 4.
-  pool.give(1030);
-  pool.give(2);
-  pool.give(520);
-  assertEquals([pool.take(), pool.take(), pool.take(), pool.take()], [2, 520, 1030, 4 * 256 + 88]);
+  for (let i = 0; i < 100; i++) pool.take();
+  // Three full groups, 0, 2 and 4, and a part of group 6.
+  const [low, middle, high, next] = [2, 2 * SLOTS_PER_GROUP + 8, 4 * SLOTS_PER_GROUP + 6, 6 * SLOTS_PER_GROUP + 8];
+  for (const slot of [high, low, middle]) pool.give(slot);
+  assertEquals([pool.take(), pool.take(), pool.take(), pool.take()], [low, middle, high, next]);
 });
 
 Deno.test("SlotPool keeps the families' groups apart", () => {
   const groups = (family: 4 | 6) => {
-    const pool = new SlotPool(family, 1024);
-    return new Set(Array.from({ length: 512 }, () => groupOf(pool.take()!)));
+    const pool = new SlotPool(family, 4 * SLOTS_PER_GROUP);
+    return new Set(Array.from({ length: 2 * SLOTS_PER_GROUP }, () => groupOf(pool.take()!)));
   };
   assertEquals([...groups(4)], [0, 2, 4, 6]);
   assertEquals([...groups(6)], [1, 3, 5, 7]);

@@ -35,17 +35,17 @@ Deno.test("create() takes UDP before it is routed and tracked, but for STUN and 
   );
   const look = (ip: string) =>
     `${ip} take meta mark set ${ip} saddr . @th,0,16 . ${ip} daddr . @th,16,16 map @flows notrack ` +
-    `meta mark & 0xffffff00 vmap @take_groups`;
+    `meta mark & 0xffffffc0 vmap @take_groups`;
   assertEquals(rules, [
     "ip take @th,96,32 0x2112a442 return",
     "ip take ip frag-off & 0x3fff != 0 return",
     look("ip"),
     "ip prerouting ip protocol udp jump take",
-    "ip postrouting meta mark & 0xffffff00 vmap @give_groups",
+    "ip postrouting meta mark & 0xffffffc0 vmap @give_groups",
     "ip6 take @th,96,32 0x2112a442 return",
     look("ip6"),
     "ip6 prerouting ip6 nexthdr udp jump take",
-    "ip6 postrouting meta mark & 0xffffff00 vmap @give_groups",
+    "ip6 postrouting meta mark & 0xffffffc0 vmap @give_groups",
   ]);
 });
 
@@ -61,14 +61,14 @@ Deno.test("addGroup() names the relay's address, or looks it up if there are sev
   assertStringIncludes(TABLE.addGroup(2), "give_2 ip saddr set 198.51.100.9;");
   assertStringIncludes(DUAL.addGroup(2), "give_2 ip saddr set meta mark map @from;");
   assertStringIncludes(DUAL.addGroup(1), "give_1 ip6 saddr set 2001:db8::9;");
-  assertStringIncludes(DUAL.addGroup(1), "take_groups { 0x4d0c0100 : goto take_1 }");
+  assertStringIncludes(DUAL.addGroup(1), "take_groups { 0x4d0c0040 : goto take_1 }");
 });
 
 Deno.test("enter() takes both directions in with one transaction", () => {
   const elements = [
     "add element ip mediaproxy_3 to { 0x4d0c0202 : 203.0.113.2, 0x4d0c0203 : 192.0.2.1 }",
-    "add element ip mediaproxy_3 to_port_2 { 0x4d0c0202 : 5000, 0x4d0c0203 : 4000 }",
-    "add element ip mediaproxy_3 from_port_2 { 0x4d0c0202 : 40002, 0x4d0c0203 : 40000 }",
+    "add element ip mediaproxy_3 to_port_8 { 0x4d0c0202 : 5000, 0x4d0c0203 : 4000 }",
+    "add element ip mediaproxy_3 from_port_8 { 0x4d0c0202 : 40002, 0x4d0c0203 : 40000 }",
     "add element ip mediaproxy_3 flows { 192.0.2.1 . 4000 . 198.51.100.9 . 40000 : 0x4d0c0202, " +
     "203.0.113.2 . 5000 . 198.51.100.9 . 40002 : 0x4d0c0203 }",
   ];
@@ -86,6 +86,6 @@ Deno.test("leave() takes no more packets and leaves the counters; forget() remov
   const marks = "0x4d0c0202, 0x4d0c0203, 0x4d0c02fe, 0x4d0c02ff";
   const forgotten = (maps: string[]) =>
     maps.map((map) => `delete element ip mediaproxy_3 ${map} { ${marks} }`).join("; ");
-  assertEquals(TABLE.forget(2, [0x202, 0x2fe]), forgotten(["to", "to_port_2", "from_port_2"]));
-  assertEquals(DUAL.forget(2, [0x202, 0x2fe]), forgotten(["to", "from", "to_port_2", "from_port_2"]));
+  assertEquals(TABLE.forget(8, [0x202, 0x2fe]), forgotten(["to", "to_port_8", "from_port_8"]));
+  assertEquals(DUAL.forget(8, [0x202, 0x2fe]), forgotten(["to", "from", "to_port_8", "from_port_8"]));
 });
