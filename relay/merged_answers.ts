@@ -11,7 +11,8 @@ export function mergedSummary(answers: readonly string[], own: OwnSummary): stri
   const summaries = answers.map((text) => JSON.parse(text) as RelaySummary);
   const [first] = summaries;
   if (first === undefined) return "error";
-  const sum = (key: "bps_relayed" | "problem_count") => summaries.reduce((total, it) => total + (it[key] ?? 0), 0);
+  const sum = (key: "bps_relayed" | "problem_count" | "kernel_stream_count") =>
+    summaries.reduce((total, it) => total + (it[key] ?? 0), 0);
   return JSON.stringify({
     ...first,
     ...own,
@@ -19,6 +20,7 @@ export function mergedSummary(answers: readonly string[], own: OwnSummary): stri
     "refused": added([own.refused, ...summaries.map(({ refused }) => refused ?? {})]),
     "bps_relayed": sum("bps_relayed"),
     "problem_count": sum("problem_count"),
+    "kernel_stream_count": sum("kernel_stream_count"),
   });
 }
 

@@ -318,9 +318,13 @@ export class Relay {
     const nowMs = this.#clock.nowMs();
     const stream_count: Record<string, number> = {};
     let problem_count = 0;
+    let kernel_stream_count = 0;
     for (const session of this.#all()) {
       if (session.hasProblem) problem_count++;
-      for (const { type } of session.liveStreams) stream_count[type] = (stream_count[type] ?? 0) + 1;
+      for (const { type, inKernel } of session.liveStreams) {
+        stream_count[type] = (stream_count[type] ?? 0) + 1;
+        if (inKernel) kernel_stream_count++;
+      }
     }
     return {
       ip: this.#interfaces.first.address,
@@ -333,6 +337,7 @@ export class Relay {
       port_range: this.#options.portRange,
       refused: this.#refused,
       problem_count,
+      kernel_stream_count,
       capabilities: ["branches", "explain"],
     };
   }

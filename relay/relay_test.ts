@@ -413,7 +413,7 @@ Deno.test("Relay.handle() answers summary: the keys in the original's order, add
     host.handle("summary"),
     '{"ip":"192.0.2.100","version":"1.0","status":"active","uptime":90,"session_count":2,' +
       '"stream_count":{"audio":2,"video":1},"bps_relayed":0,"port_range":"40000:40100",' +
-      '"refused":{"max_streams_per_session":0,"loop":0},"problem_count":0,"capabilities":["branches","explain"]}',
+      '"refused":{"max_streams_per_session":0,"loop":0},"problem_count":0,"kernel_stream_count":0,"capabilities":["branches","explain"]}',
   );
 });
 

@@ -97,6 +97,7 @@ Deno.test("a stream enters the kernel once both parties have been known for kern
   assertEquals(call.stream.carried_by, "userspace");
   call.pairs[0]!.owner.entered(call.nowMs);
   assertEquals(call.stream.carried_by, "kernel");
+  assertEquals(call.host.relay.summary().kernel_stream_count, 1);
 });
 
 Deno.test("RTCP enters when both parties have sent some, between its own ports", () => {

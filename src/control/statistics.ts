@@ -108,6 +108,8 @@ export interface RelaySummary {
   port_range?: string;
   /** Addition: answered calls in which a party is not heard now. */
   problem_count?: number;
+  /** Addition: streams whose RTP the kernel carries. */
+  kernel_stream_count?: number;
   /** Addition: what this relay understands beyond the original's commands; `branches`: `remove` ends one of several
    * callees that answered; `explain`: the command of that name (`explanation.ts`). */
   capabilities?: string[];

@@ -12,6 +12,7 @@ const Summary = v.looseObject({
   stream_count: v.optional(v.record(v.string(), v.number()), {}),
   bps_relayed: v.optional(v.number(), 0),
   problem_count: v.optional(v.number(), 0),
+  kernel_stream_count: v.optional(v.number(), 0),
 });
 
 const Quality = v.nullish(v.looseObject({
@@ -62,6 +63,7 @@ export function summaryPage(json: string): string {
       title: "STREAMS",
       text: (relay) => Object.entries(relay.stream_count).map(([type, count]) => `${count} ${type}`).join(", ") || "-",
     },
+    { title: "IN KERNEL", align: "right", text: (relay) => String(relay.kernel_stream_count) },
     { title: "PROBLEMS", align: "right", text: (relay) => String(relay.problem_count) },
     { title: "RELAYED", align: "right", text: (relay) => bitRateText(relay.bps_relayed) },
   ]);

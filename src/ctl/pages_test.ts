@@ -56,13 +56,13 @@ Deno.test("sessionsPage() shows a call without streams as not answered", () => {
   assertEquals([row![4], row![5]], ["-", "not answered"]);
 });
 
-Deno.test("summaryPage() counts the calls with problems, and shows a relay that does not answer", () => {
-  const relays = [{ ip: "192.0.2.9", status: "active", problem_count: 3 }, { ip: "192.0.2.8", status: "error" }];
-  const rows = cells(summaryPage(JSON.stringify(relays)));
-  const column = rows[0]!.indexOf("PROBLEMS");
-  assertEquals(rows.slice(1).map((row) => [row[0], row[1], row[column]]), [
-    ["192.0.2.9", "active", "3"],
-    ["192.0.2.8", "error", "0"],
+Deno.test("summaryPage() counts problems and streams in the kernel, and shows a relay that does not answer", () => {
+  const relay = { ip: "192.0.2.9", status: "active", problem_count: 3, kernel_stream_count: 7 };
+  const rows = cells(summaryPage(JSON.stringify([relay, { ip: "192.0.2.8", status: "error" }])));
+  const columns = ["IN KERNEL", "PROBLEMS"].map((title) => rows[0]!.indexOf(title));
+  assertEquals(rows.slice(1).map((row) => [row[0], row[1], ...columns.map((column) => row[column])]), [
+    ["192.0.2.9", "active", "7", "3"],
+    ["192.0.2.8", "error", "0", "0"],
   ]);
 });
 

@@ -31,6 +31,8 @@ const ADDITIONS = new Set([
   "callee_quality",
   "problems",
   "problem_count",
+  "kernel",
+  "kernel_stream_count",
   "port_range",
   "refused",
   "capabilities",
