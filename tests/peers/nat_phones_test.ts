@@ -243,7 +243,7 @@ lab.test("nobody has that name: 404 (RFC 3261 §21.4.5)", async (bench) => {
 
 /** Has the proxy read its files anew. */
 async function reload({ service }: LabBench): Promise<void> {
-  const proxy = service.media.programs.find(({ name }) => name === "proxy");
+  const proxy = service.media.programs.findLast(({ name }) => name === "proxy");
   assert(proxy !== undefined);
   const from = proxy.lines.length;
   proxy.signal("SIGHUP");

@@ -9,6 +9,8 @@ import { Phone } from "./phone.ts";
 import { assertRelayed, audioSdp } from "./sdp.ts";
 import { headerValue } from "./sip_trace.ts";
 
+/** Where both parties' SIP comes from. */
+export const SIGNALLING_ADDRESS = "127.0.0.1";
 /** Where the parties' media is. Not the relay's address, so that a rewritten address shows. */
 export const CALLER_ADDRESS = "127.0.0.2";
 export const CALLEE_ADDRESS = "127.0.0.3";
