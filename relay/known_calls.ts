@@ -2,6 +2,7 @@
 import { decodeUpdate } from "../src/control/commands.ts";
 import { HeaderLines } from "../src/control/headers.ts";
 import type { SessionStatistics } from "../src/control/statistics.ts";
+import { ChurningMap } from "../src/env/churning_map.ts";
 import type { SessionRecord } from "./worker_messages.ts";
 
 /** A session whose worker cannot be asked. */
@@ -19,6 +20,8 @@ export interface KnownUpdate {
 }
 
 interface Known {
+  /** The caller's. */
+  readonly fromTag: string;
   dispatcher: string;
   /** JSON; "" until the worker has sent some. */
   statistics: string;
@@ -27,14 +30,16 @@ interface Known {
   latest: readonly string[];
 }
 
+const NO_HEADERS: readonly string[] = [];
+
 /** The sessions of one Call-ID: several if the INVITE was forked before it came here. All are on one worker. */
 export class KnownCall<W> {
   readonly callId: string;
   worker: W;
   /** Commands that are not answered yet. */
   pending = 0;
-  /** By the caller's tag. */
-  readonly #sessions = new Map<string, Known>();
+  /** Few: a Map would take three times the memory. */
+  readonly #sessions: Known[] = [];
 
   constructor(callId: string, worker: W) {
     this.callId = callId;
@@ -43,19 +48,23 @@ export class KnownCall<W> {
 
   /** No session, and none to come. */
   get unused(): boolean {
-    return this.pending === 0 && this.#sessions.size === 0;
+    return this.pending === 0 && this.#sessions.length === 0;
   }
 
   /** The caller's tag of the session with these tags, which may stand either way round. */
   find(fromTag: string | undefined, toTag: string | undefined): string | undefined {
-    return [fromTag, toTag].find((tag) => tag !== undefined && this.#sessions.has(tag));
+    return (this.#get(fromTag) ?? this.#get(toTag))?.fromTag;
+  }
+
+  #get(fromTag: string | undefined): Known | undefined {
+    return this.#sessions.find((known) => known.fromTag === fromTag);
   }
 
   /** Returns whether the session is new. */
   remember(fromTag: string, { dispatcher, headers }: KnownUpdate): boolean {
-    const known = this.#sessions.get(fromTag);
+    const known = this.#get(fromTag);
     if (known === undefined) {
-      this.#sessions.set(fromTag, { dispatcher, statistics: "", first: headers, latest: headers });
+      this.#sessions.push({ fromTag, dispatcher, statistics: "", first: headers, latest: headers });
       return true;
     }
     known.dispatcher = dispatcher;
@@ -65,33 +74,34 @@ export class KnownCall<W> {
 
   /** Brings what is known of a session up to date. */
   refresh({ fromTag, statistics }: SessionRecord): void {
-    const known = this.#sessions.get(fromTag);
+    const known = this.#get(fromTag);
     if (known === undefined) return;
     known.statistics = statistics;
-    known.first = known.latest = [];
+    known.first = known.latest = NO_HEADERS;
   }
 
   /** Returns whether the session was known. */
   forget(fromTag: string): boolean {
-    return this.#sessions.delete(fromTag);
+    const index = this.#sessions.findIndex((known) => known.fromTag === fromTag);
+    if (index >= 0) this.#sessions.splice(index, 1);
+    return index >= 0;
   }
 
   /** All sessions, as `LostSession`s. */
   *lastKnown(wallMs: number): Iterable<LostSession> {
-    for (const { dispatcher, statistics, first, latest } of this.#sessions.values()) {
+    for (const { dispatcher, statistics, first, latest } of this.#sessions) {
       const known = statistics === "" ? fromUpdates(first, latest) : lastWords(JSON.parse(statistics), wallMs);
       yield { dispatcher, statistics: known };
     }
   }
 
   hasSessionsOf(dispatcher: string): boolean {
-    for (const known of this.#sessions.values()) if (known.dispatcher === dispatcher) return true;
-    return false;
+    return this.#sessions.some((known) => known.dispatcher === dispatcher);
   }
 }
 
 export class KnownCalls<W> {
-  readonly #calls = new Map<string, KnownCall<W>>();
+  readonly #calls = new ChurningMap<string, KnownCall<W>>();
 
   get(callId: string): KnownCall<W> | undefined {
     return this.#calls.get(callId);

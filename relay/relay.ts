@@ -23,6 +23,7 @@ import { serializePorts } from "../src/control/relay_reply.ts";
 import type { Headers } from "../src/control/headers.ts";
 import type { LearningMode } from "../src/control/learning_mode.ts";
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
+import { ChurningMap } from "../src/env/churning_map.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";
 import { explainSession } from "./explanation.ts";
@@ -65,11 +66,9 @@ export class Relay {
   readonly #log: Logger;
   readonly #outputs: RelayOutputs;
   readonly #startedAtMs: number;
-  /** By Call-ID, then by the caller's tag. */
-  readonly #sessions = new Map<string, Map<string, Session>>();
+  /** By Call-ID, each with another caller's tag. */
+  readonly #sessions = new ChurningMap<string, Session[]>();
   #sessionCount = 0;
-  /** Sessions that have changed since they were last recorded. */
-  readonly #changed = new Set<Session>();
   readonly #recent = new RecentSessions();
   readonly #refused: Record<RefusedError["reason"], number> = { max_streams_per_session: 0, loop: 0 };
   #draining = false;
@@ -139,7 +138,7 @@ export class Relay {
     session.dispatcher = dispatcher;
     const { address, ports } = session.update(update, nowMs);
     if (known === undefined) this.#add(session, log);
-    this.#changed.add(session);
+    session.recorded = false;
     return { text: serializePorts(address, ports), updated: session.fromTag };
   }
 
@@ -166,9 +165,9 @@ export class Relay {
   }
 
   #add(session: Session, log: Logger): void {
-    let sameCallId = this.#sessions.get(session.callId);
-    if (sameCallId === undefined) this.#sessions.set(session.callId, sameCallId = new Map());
-    sameCallId.set(session.fromTag, session);
+    const sameCallId = this.#sessions.get(session.callId);
+    if (sameCallId === undefined) this.#sessions.set(session.callId, [session]);
+    else sameCallId.push(session);
     this.#sessionCount++;
     log.info(() => `session created: from-tag ${session.fromTag}`);
   }
@@ -177,7 +176,8 @@ export class Relay {
   #find(callId: string, fromTag: string, toTag: string | undefined): Session | undefined {
     const sameCallId = this.#sessions.get(callId);
     if (sameCallId === undefined) return undefined;
-    return sameCallId.get(fromTag) ?? (toTag === undefined ? undefined : sameCallId.get(toTag));
+    return sameCallId.find((session) => session.fromTag === fromTag) ??
+      sameCallId.find((session) => session.fromTag === toTag);
   }
 
   #remove({ callId, fromTag, toTag }: Remove): RelayAnswer {
@@ -196,13 +196,20 @@ export class Relay {
     return { text: JSON.stringify(statistics), ended: session.fromTag };
   }
 
+  /** Twice is harmless. */
+  #forget(session: Session): void {
+    const sameCallId = this.#sessions.get(session.callId) ?? [];
+    const index = sameCallId.indexOf(session);
+    if (index < 0) return;
+    this.#sessionCount--;
+    if (sameCallId.length === 1) this.#sessions.delete(session.callId);
+    else sameCallId.splice(index, 1);
+  }
+
   /** Ends `session` and returns its statistics. */
   #end(session: Session): SessionStatistics {
     const nowMs = this.#clock.nowMs();
-    const sameCallId = this.#sessions.get(session.callId);
-    if (sameCallId?.delete(session.fromTag)) this.#sessionCount--;
-    if (sameCallId?.size === 0) this.#sessions.delete(session.callId);
-    this.#changed.delete(session);
+    this.#forget(session);
     session.close(nowMs);
     this.#recent.add(session, nowMs);
     const statistics = sessionStatistics(session, nowMs, this.#clock.wallMs());
@@ -267,7 +274,7 @@ export class Relay {
   }
 
   *#all(): Iterable<Session> {
-    for (const sameCallId of this.#sessions.values()) yield* sameCallId.values();
+    for (const sameCallId of this.#sessions.values()) yield* sameCallId;
   }
 
   /** The statistics of all sessions, as `dispatcher` asks for them. */
@@ -290,9 +297,10 @@ export class Relay {
     const records: SessionRecord[] = [];
     let index = 0;
     for (const session of this.#all()) {
-      if (index++ % divisor === offset || this.#changed.has(session)) records.push(this.#record(session));
+      if (index++ % divisor !== offset && session.recorded) continue;
+      session.recorded = true;
+      records.push(this.#record(session));
     }
-    this.#changed.clear();
     return records;
   }
 

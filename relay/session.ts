@@ -73,6 +73,8 @@ export class Session {
   dispatcher: string;
   /** When the call was answered (RFC 3261 §13.2.2), or early media began. */
   startedAtMs = Infinity;
+  /** Whether the main isolate has been told what the latest update has changed. */
+  recorded = false;
   readonly #env: SessionEnvironment;
   readonly #log: Logger;
   #latest: Exchange | undefined = undefined;

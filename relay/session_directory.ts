@@ -20,6 +20,7 @@
  */
 import { HeaderLines, type Headers } from "../src/control/headers.ts";
 import type { KernelSummary, SessionStatistics } from "../src/control/statistics.ts";
+import { ChurningMap } from "../src/env/churning_map.ts";
 import type { Clock } from "../src/env/clock.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../src/env/log.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
@@ -96,7 +97,7 @@ export class SessionDirectory {
   readonly #admission: Admission;
   readonly #slots: readonly Slot[];
   readonly #calls = new KnownCalls<Slot>();
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new ChurningMap<number, Pending>();
   readonly #startedAtMs: number;
   #lastId = 0;
   #draining = false;

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Headers } from "../control/headers.ts";
+import { ChurningMap } from "../env/churning_map.ts";
 import type { RelayLink } from "./relay_link.ts";
 
 /** A call's session, from the first `update` until it is removed, and for a while after it expired. */
@@ -27,7 +28,7 @@ export class IndexedSession {
 }
 
 export class SessionIndex {
-  readonly #byCallId = new Map<string, Map<string, IndexedSession>>();
+  readonly #byCallId = new ChurningMap<string, Map<string, IndexedSession>>();
   /** Sessions that expired, in the order in which they did. */
   readonly #expired = new Set<IndexedSession>();
   #size = 0;
