@@ -277,3 +277,23 @@ export function carriedRatio({ subjects }: RatesResult, subject: string, referen
   const other = subjects.find((it) => it.subject === reference)?.mostCarriedByRound ?? [];
   return median(own.map((carried, round) => carried / (other[round] ?? NaN)));
 }
+
+/** The highest rate without loss of `subject`, as a share of that of `reference`. */
+export function losslessRatio({ subjects }: RatesResult, subject: string, reference: string): number {
+  const of = (name: string) => subjects.find((it) => it.subject === name)?.losslessPerSecond ?? NaN;
+  return of(subject) / of(reference);
+}
+
+/** The 99th percentiles of both at the measured rate that is nearest to half of what `reference` carries at most. */
+export function delaysAtHalfLoad(
+  { rates, subjects }: RatesResult,
+  subject: string,
+  reference: string,
+): { readonly packetsPerSecond: number; readonly own: number; readonly other: number } {
+  const half = (subjects.find((it) => it.subject === reference)?.mostCarriedPerSecond ?? NaN) / 2;
+  const off = ({ packetsPerSecond }: RateResult) => Math.abs(packetsPerSecond - half);
+  const { packetsPerSecond } = rates.reduce((best, it) => off(it) < off(best) ? it : best);
+  const of = (name: string) =>
+    rates.find((it) => it.subject === name && it.packetsPerSecond === packetsPerSecond)?.addedP99Ms ?? NaN;
+  return { packetsPerSecond, own: of(subject), other: of(reference) };
+}

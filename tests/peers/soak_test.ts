@@ -7,7 +7,7 @@ import { assert, assertEquals, assertMatch } from "../../src/deps/assert.ts";
 import { answerText, ControlClient, type NamedCall, offerText, removeText } from "../bench/support/control_client.ts";
 import { type Programs, startPrograms } from "../bench/support/our_programs.ts";
 import { type LocalSocket, LOOPBACK, openSockets } from "../bench/support/sockets.ts";
-import { residentBytes } from "../bench/support/system.ts";
+import { openDescriptors, residentBytes } from "../bench/support/system.ts";
 import { freeUdpBlock } from "./support/ports.ts";
 import { until } from "./support/until.ts";
 
@@ -89,10 +89,6 @@ async function churnFor(programs: Programs, durationMs: number): Promise<number>
   return (await Promise.all(lines)).reduce((sum, calls) => sum + calls, 0);
 }
 
-function descriptors(pid: number): number {
-  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
-}
-
 /** Sets up as many calls as there are ports for; each may have to wait until ports have rested. */
 async function fill(programs: Programs): Promise<void> {
   using client = await ControlClient.connect(programs.socketPath);
@@ -116,11 +112,14 @@ Deno.test("calls that come and go for a while leave no memory, no sockets and no
     dispatcherDenoFlags: PROMPT_COLLECTION,
   });
   const { relay, dispatcher } = programs;
-  const idle = descriptors(dispatcher.pid);
+  const idle = openDescriptors(dispatcher.pid);
   await churnFor(programs, THIRD_MS);
-  const warm = [relay, dispatcher].map(({ pid }) => ({ bytes: residentBytes(pid), descriptors: descriptors(pid) }));
+  const warm = [relay, dispatcher].map(({ pid }) => ({ bytes: residentBytes(pid), descriptors: openDescriptors(pid) }));
   const calls = await churnFor(programs, 2 * THIRD_MS);
-  const after = [relay, dispatcher].map(({ pid }) => ({ bytes: residentBytes(pid), descriptors: descriptors(pid) }));
+  const after = [relay, dispatcher].map(({ pid }) => ({
+    bytes: residentBytes(pid),
+    descriptors: openDescriptors(pid),
+  }));
   // The harness is no use if it would not see a leak.
   assert(calls * LEAST_LEAK_BYTES > MEMORY_NOISE_BYTES, `only ${calls} calls went through`);
   for (const [index, name] of ["relay", "dispatcher"].entries()) {
@@ -130,6 +129,6 @@ Deno.test("calls that come and go for a while leave no memory, no sockets and no
   // The relay binds every port of its range sooner or later, and keeps them bound.
   const most = warm[0]!.descriptors + RANGE_CALLS * PORTS_PER_CALL;
   assert(after[0]!.descriptors <= most, `the relay has ${after[0]!.descriptors} descriptors, expected at most ${most}`);
-  await until("the dispatcher to close its connections", () => descriptors(dispatcher.pid) <= idle);
+  await until("the dispatcher to close its connections", () => openDescriptors(dispatcher.pid) <= idle);
   await fill(programs);
 });

@@ -1,4 +1,5 @@
 /** Our dispatcher and relay, as processes of their own with a configuration of their own. @module */
+import type { RelaySummary } from "../../../src/control/mod.ts";
 import { makeCertificates } from "../../../src/io/certificate_files.ts";
 import { PeerProcess } from "../../peers/support/process.ts";
 import { freeTcpPort } from "../../peers/support/ports.ts";
@@ -31,6 +32,8 @@ export interface Programs extends AsyncDisposable {
   readonly dispatcher: PeerProcess;
   readonly relay: PeerProcess;
   readonly socketPath: string;
+  /** What the relays say of themselves. */
+  relays(): Promise<RelaySummary[]>;
   /** V8's heap after a full collection; undefined unless they are inspected. */
   collectedHeapBytes(name: "dispatcher" | "relay"): Promise<number | undefined>;
 }
@@ -65,7 +68,7 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   );
   await until(
     () => `the relay to join the dispatcher\n${dispatcher.tail()}\n${relay.tail()}`,
-    async () => (await relayCount(managementPort)) === 1,
+    async () => (await summaries(managementPort)).length === 1,
     START_DEADLINE_MS,
   );
   const owned = undo.move();
@@ -73,6 +76,7 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
     dispatcher,
     relay,
     socketPath: `${directory}/dispatcher.sock`,
+    relays: () => summaries(managementPort),
     collectedHeapBytes: (name) =>
       inspected ? collectedHeapBytes(inspectorPorts[name], name === "relay" ? workers : 0) : Promise.resolve(undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -125,7 +129,7 @@ async function startProgram(
   }
 }
 
-async function relayCount(managementPort: number): Promise<number> {
+async function summaries(managementPort: number): Promise<RelaySummary[]> {
   using conn = await Deno.connect({ hostname: "127.0.0.1", port: managementPort });
   await conn.write(new TextEncoder().encode("summary\r\n"));
   let text = "";
@@ -133,5 +137,5 @@ async function relayCount(managementPort: number): Promise<number> {
     text += chunk;
     if (text.endsWith("\r\n")) break;
   }
-  return (JSON.parse(text) as unknown[]).length;
+  return JSON.parse(text) as RelaySummary[];
 }

@@ -83,6 +83,11 @@ export function residentBytes(pid: number): number {
   return Number(kilobytes) * 1024;
 }
 
+/** How many descriptors a process has open. */
+export function openDescriptors(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+}
+
 /** How the cores are shared out: one for the process that is measured, the others for the bench. */
 export interface Cores {
   /** What to put before a command line, so that the command has its core for itself. */
