@@ -1,5 +1,5 @@
 /** Our dispatcher and relay, as processes of their own with a configuration of their own. @module */
-import type { RelaySummary } from "../../../src/control/mod.ts";
+import type { RelaySummary, SessionStatistics } from "../../../src/control/mod.ts";
 import { makeCertificates } from "../../../src/io/certificate_files.ts";
 import { PeerProcess } from "../../peers/support/process.ts";
 import { freeTcpPort } from "../../peers/support/ports.ts";
@@ -34,6 +34,8 @@ export interface Programs extends AsyncDisposable {
   readonly socketPath: string;
   /** What the relays say of themselves. */
   relays(): Promise<RelaySummary[]>;
+  /** The calls that are up. */
+  sessions(): Promise<SessionStatistics[]>;
   /** V8's heap after a full collection; undefined unless they are inspected. */
   collectedHeapBytes(name: "dispatcher" | "relay"): Promise<number | undefined>;
 }
@@ -66,9 +68,10 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   const relay = undo.use(
     await startProgram("relay", relayPrefix, [...denoFlags("relay"), ...relayDenoFlags], ["relay/main.ts", ...flags]),
   );
+  const relays = () => ask<RelaySummary[]>(managementPort, "summary");
   await until(
     () => `the relay to join the dispatcher\n${dispatcher.tail()}\n${relay.tail()}`,
-    async () => (await summaries(managementPort)).length === 1,
+    async () => (await relays()).length === 1,
     START_DEADLINE_MS,
   );
   const owned = undo.move();
@@ -76,7 +79,8 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
     dispatcher,
     relay,
     socketPath: `${directory}/dispatcher.sock`,
-    relays: () => summaries(managementPort),
+    relays,
+    sessions: () => ask<SessionStatistics[]>(managementPort, "sessions"),
     collectedHeapBytes: (name) =>
       inspected ? collectedHeapBytes(inspectorPorts[name], name === "relay" ? workers : 0) : Promise.resolve(undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -129,13 +133,13 @@ async function startProgram(
   }
 }
 
-async function summaries(managementPort: number): Promise<RelaySummary[]> {
+async function ask<T>(managementPort: number, command: string): Promise<T> {
   using conn = await Deno.connect({ hostname: "127.0.0.1", port: managementPort });
-  await conn.write(new TextEncoder().encode("summary\r\n"));
+  await conn.write(new TextEncoder().encode(`${command}\r\n`));
   let text = "";
   for await (const chunk of conn.readable.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     if (text.endsWith("\r\n")) break;
   }
-  return JSON.parse(text) as RelaySummary[];
+  return JSON.parse(text) as T;
 }
