@@ -16,7 +16,7 @@
 import { classify, isUdptl, type PacketKind, payloadType } from "../src/rtp/mod.ts";
 import type { Counts } from "./kernel/flow.ts";
 import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning.ts";
-import { Reception } from "./reception.ts";
+import type { Reception } from "./reception.ts";
 
 /** Why a datagram was dropped; also the key under which drops are counted. */
 export type DropReason =
@@ -50,7 +50,7 @@ export interface RefusedSource {
 /** Sends a leg's datagrams to its party. */
 export interface LegSocket {
   /** Does not wait; a failure is the socket's to count. */
-  sendSoon(packet: Uint8Array, destination: Destination): void;
+  sendSoon(packet: Uint8Array, destination: Readonly<Destination>): void;
 }
 
 /** Told of the rare events of a leg. */
@@ -67,6 +67,11 @@ export interface LegOwner {
 const MAX_RTP_PORT = 65_534;
 /** ICE checks are repeated, so a few will do. */
 const MAX_QUEUED_STUN = 8;
+// What most legs never have is one for all until they do, and never written to: it would be 155 bytes
+// of each leg (Deno 2.9.6).
+const NOWHERE: Readonly<Destination> = { transport: "udp", hostname: "", port: 0 };
+const NO_PACKETS: readonly Uint8Array[] = [];
+const NONE_REFUSED: RefusedSource = { hostname: "", port: 0, reason: "wrong source", atMs: -Infinity };
 
 export class Leg {
   readonly component: "rtp" | "rtcp";
@@ -76,17 +81,17 @@ export class Leg {
   readonly #isFax: boolean;
   /** The other party's leg of the same component; set once, by the stream. */
   peer: Leg;
-  /** How the party's media arrive; one for both components, given by the stream. */
-  reception: Reception;
+  /** How the party's media arrive; one for both components. */
+  readonly reception: Reception;
   /** Whether STUN is to be expected from addresses that signalling does not know. */
   usesIce: boolean;
   state: "learning" | "latched" | "closed";
   /** Where packets for this party go. Reused for every packet; the port is 0 while there is no place to send to. */
   readonly destination: Destination;
   /** Where STUN and DTLS for this party go while it is not latched. */
-  readonly #stunSource: Destination;
+  #stunSource: Readonly<Destination>;
   readonly #learning: Learning;
-  #queuedStun: Uint8Array[];
+  #queuedStun: readonly Uint8Array[];
   /** The payload type of the party's first RTP packet; -1 before it. */
   payloadType: number;
   /** Media that came from the party: UDP payload bytes. STUN does not count. */
@@ -113,8 +118,8 @@ export class Leg {
   kernelPackets: number;
   /** When media last came from the party; -Infinity before it. */
   lastMediaAtMs: number;
-  /** The latest source whose packet was dropped. Reused. */
-  readonly refused: RefusedSource;
+  /** The latest source whose packet was dropped. Reused; `NONE_REFUSED` before any. */
+  refused: RefusedSource;
 
   constructor(
     component: "rtp" | "rtcp",
@@ -122,19 +127,20 @@ export class Leg {
     socket: LegSocket,
     rules: LearningRules,
     isFax: boolean,
+    reception: Reception,
   ) {
     this.component = component;
     this.#owner = owner;
     this.#socket = socket;
     this.#isFax = isFax;
     this.peer = this;
-    this.reception = new Reception();
+    this.reception = reception;
     this.usesIce = false;
     this.state = "learning";
     this.destination = { transport: "udp", hostname: "", port: 0 };
-    this.#stunSource = { transport: "udp", hostname: "", port: 0 };
+    this.#stunSource = NOWHERE;
     this.#learning = new Learning(rules, component);
-    this.#queuedStun = [];
+    this.#queuedStun = NO_PACKETS;
     this.payloadType = -1;
     this.bytes = 0;
     this.packets = 0;
@@ -152,7 +158,7 @@ export class Leg {
     this.inKernel = false;
     this.kernelPackets = 0;
     this.lastMediaAtMs = -Infinity;
-    this.refused = { hostname: "", port: 0, reason: "wrong source", atMs: -Infinity };
+    this.refused = NONE_REFUSED;
   }
 
   /** The socket on which the party is sent to, and from which it sends. */
@@ -213,6 +219,7 @@ export class Leg {
 
   #noteRefused(hostname: string, port: number, reason: DropReason, nowMs: number): void {
     if (reason === "no destination" || reason === "too fast") return; // its source is the party
+    if (this.refused === NONE_REFUSED) this.refused = { ...NONE_REFUSED };
     this.refused.hostname = hostname;
     this.refused.port = port;
     this.refused.reason = reason;
@@ -222,8 +229,7 @@ export class Leg {
   #receiveStun(packet: Uint8Array, hostname: string, port: number, nowMs: number): Verdict {
     const judgement = this.#learning.acceptStun(packet, hostname, port, this.usesIce, nowMs);
     if (judgement !== "accepted") return this.#drop(judgement);
-    this.#stunSource.hostname = hostname;
-    this.#stunSource.port = port;
+    this.#stunSource = { transport: "udp", hostname, port };
     this.#flushStun(this.#stunSource);
     return this.#passStun(packet);
   }
@@ -270,18 +276,17 @@ export class Leg {
     const peer = this.peer;
     const target = peer.state === "latched" || peer.#stunSource.port === 0 ? peer.destination : peer.#stunSource;
     if (target.port === 0) {
-      if (peer.#queuedStun.length >= MAX_QUEUED_STUN) peer.#queuedStun.shift();
-      peer.#queuedStun.push(packet.slice());
+      peer.#queuedStun = [...peer.#queuedStun, packet.slice()].slice(-MAX_QUEUED_STUN);
     } else {
       peer.#socket.sendSoon(packet.slice(), target);
     }
     return "queued";
   }
 
-  #flushStun(target: Destination): void {
+  #flushStun(target: Readonly<Destination>): void {
     if (this.#queuedStun.length === 0) return;
     for (const packet of this.#queuedStun) this.#socket.sendSoon(packet, { ...target });
-    this.#queuedStun = [];
+    this.#queuedStun = NO_PACKETS;
   }
 
   #drop(reason: DropReason): DropReason {
@@ -371,7 +376,7 @@ export class Leg {
     this.#learning.forget();
     this.destination.hostname = "";
     this.destination.port = 0;
-    this.#stunSource.port = 0;
+    this.#stunSource = NOWHERE;
   }
 
   /** Nothing is learnt or forwarded any more. What was learnt can still be read. */
@@ -379,6 +384,6 @@ export class Leg {
     if (this.state === "latched") this.#owner.lost(this);
     if (this.state === "learning") this.destination.port = 0;
     this.state = "closed";
-    this.#queuedStun = [];
+    this.#queuedStun = NO_PACKETS;
   }
 }

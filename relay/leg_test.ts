@@ -5,6 +5,7 @@ import { FakeSockets } from "../tests/support/fake_sockets.ts";
 import { dtls, rtcp, rtp, stun, udptl } from "../tests/support/rtp_packets.ts";
 import type { LearningRules } from "./learning.ts";
 import { Leg, type LegOwner, type Verdict } from "./leg.ts";
+import { Reception } from "./reception.ts";
 
 const CALLER_PORT = 40000;
 const CALLEE_PORT = 40002;
@@ -42,6 +43,7 @@ function legs({ calleeKnown = true, isFax = false, signaling = PHONE, ...rules }
       socket,
       { mode: "heuristic", rebinding: true, isOwn: () => false, ...rules },
       isFax,
+      new Reception(),
     );
     socket.attach(leg);
     return leg;
@@ -475,4 +477,18 @@ Deno.test("Leg.receive() counts any bytes from anywhere exactly once, and never 
     assert(caller.noDestination <= caller.packets);
     assert(sockets.sent.every(({ port }) => port > 0));
   }));
+});
+
+Deno.test("Leg keeps to itself what it refuses, and where STUN for its party goes", () => {
+  const { caller, callee, arrive, sockets } = legs();
+  const other = legs();
+  assertEquals(arrive(rtp(), STRANGER, 5, 7), "undecided");
+  assertEquals(caller.refused, { hostname: STRANGER, port: 5, reason: "undecided", atMs: 7 });
+  assertEquals(arrive(stun(), PHONE, 6000), "queued");
+  sockets.takeSent();
+  for (const leg of [callee, other.caller, other.callee]) {
+    assertEquals([leg.refused.hostname, leg.refused.port], ["", 0]);
+  }
+  assertEquals(other.sockets.arrive(CALLEE_PORT, stun(), "192.0.2.20", 7000, 0), "queued");
+  assertEquals(other.sockets.takeSent(), []);
 });

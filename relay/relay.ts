@@ -31,7 +31,7 @@ import type { Interfaces } from "./interfaces.ts";
 import type { KernelAccess } from "./kernel/passage.ts";
 import { PortsExhaustedError } from "./port_pool.ts";
 import { RecentSessions } from "./recent_sessions.ts";
-import { RefusedError, Session } from "./session.ts";
+import { RefusedError, Session, type SessionEnvironment } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
 import type { StreamLimits, StreamTimeouts } from "./stream.ts";
 import type { RelayAnswer, SessionRecord } from "./worker_messages.ts";
@@ -66,6 +66,8 @@ export class Relay {
   readonly #log: Logger;
   readonly #outputs: RelayOutputs;
   readonly #startedAtMs: number;
+  /** What sessions need, which is the same for all that learn addresses in the same way. */
+  readonly #environments: Readonly<Record<LearningMode, SessionEnvironment>>;
   /** By Call-ID, each with another caller's tag. */
   readonly #sessions = new ChurningMap<string, Session[]>();
   #sessionCount = 0;
@@ -85,6 +87,16 @@ export class Relay {
     this.#log = log;
     this.#outputs = outputs;
     this.#startedAtMs = this.#sampledAtMs = clock.nowMs();
+    const { timeouts, limits, rebinding, kernel, isRoutable } = options;
+    const isOwn = (hostname: string, port: number) => interfaces.isOwn(hostname, port);
+    const environment = (mode: LearningMode): SessionEnvironment => {
+      return { interfaces, timeouts, limits, learning: { mode, rebinding, isOwn }, kernel, isRoutable };
+    };
+    this.#environments = {
+      heuristic: environment("heuristic"),
+      strict: environment("strict"),
+      open: environment("open"),
+    };
   }
 
   get sessionCount(): number {
@@ -143,25 +155,8 @@ export class Relay {
   }
 
   #createSession(dispatcher: string, update: Update, log: Logger, nowMs: number): Session {
-    const environment = {
-      interfaces: this.#interfaces,
-      timeouts: this.#options.timeouts,
-      limits: this.#options.limits,
-      learning: {
-        mode: update.learning ?? this.#options.learning,
-        rebinding: this.#options.rebinding,
-        isOwn: (hostname: string, port: number) => this.#interfaces.isOwn(hostname, port),
-      },
-      kernel: this.#options.kernel,
-      isRoutable: this.#options.isRoutable,
-      learnt: (stream: unknown, party: string, leg: { component: string; remote: string }, how: string) => {
-        if (leg.component === "rtp") log.info(() => `${how} the address of the ${party}, ${leg.remote}: ${stream}`);
-      },
-      lost: (leg: { component: string; remote: string }) => {
-        log.debug(() => `${leg.remote} is no longer the ${leg.component} address of its party`);
-      },
-    };
-    return new Session(environment, log, dispatcher, update, nowMs);
+    const mode = update.learning ?? this.#options.learning;
+    return new Session(this.#environments[mode], log, dispatcher, update, nowMs);
   }
 
   #add(session: Session, log: Logger): void {

@@ -3,6 +3,7 @@ import { FakeSockets } from "../tests/support/fake_sockets.ts";
 import { dtls, rtcp, rtp, stun } from "../tests/support/rtp_packets.ts";
 import type { LearningRules } from "./learning.ts";
 import { Leg } from "./leg.ts";
+import { Reception } from "./reception.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 
 const AFTER_MS = 10_000;
@@ -23,7 +24,7 @@ class Bench {
     this.legs = [CALLER, CALLER + 1, CALLEE, CALLEE + 1].map((port, index) => {
       const socket = this.sockets.openSocket(port);
       const component = index % 2 === 0 ? "rtp" : "rtcp";
-      const leg = new Leg(component, { learnt() {}, lost() {}, doubted() {} }, socket, rules, false);
+      const leg = new Leg(component, { learnt() {}, lost() {}, doubted() {} }, socket, rules, false, new Reception());
       leg.setSignalled(index < 2 ? "192.0.2.1" : "192.0.2.2", (index < 2 ? 6000 : 7000) + index % 2, true, "", 0);
       socket.attach(leg);
       return leg;

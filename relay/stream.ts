@@ -50,7 +50,11 @@ export interface StreamEnvironment {
   readonly kernel: KernelAccess;
   /** Whether media may be sent to an address from an SDP before anything came from there. */
   isRoutable(address: string): boolean;
-  /** A party's address became known, or another one; for the log. */
+}
+
+/** Whose stream it is; is told what may stand in the log. */
+export interface StreamOwner {
+  /** A party's address became known, or another one. */
   learnt(stream: Stream, party: Party, leg: Leg, how: LearntHow): void;
   /** What was learnt of a leg holds no more. */
   lost(leg: Leg): void;
@@ -93,6 +97,7 @@ export class Stream implements TransportUser {
   readonly caller = new PartyState();
   readonly callee = new PartyState();
   readonly #env: StreamEnvironment;
+  readonly #owner: StreamOwner;
   /** `undefined` if the stream was offered disabled (port 0), so that it needs no ports. */
   #transport: Transport | undefined;
   /** The transport that the stream was made with; what it counts, only this stream reports. */
@@ -113,6 +118,7 @@ export class Stream implements TransportUser {
   /** Shares the ports of `bundledWith`, if given. @throws PortsExhaustedError, having taken no ports. */
   constructor(
     env: StreamEnvironment,
+    owner: StreamOwner,
     offerer: Party,
     offer: Signalled,
     interfaces: PartyInterfaces,
@@ -122,6 +128,7 @@ export class Stream implements TransportUser {
     this.type = offer.media.type;
     this.createdAtMs = nowMs;
     this.#env = env;
+    this.#owner = owner;
     this.#signalledAtMs = nowMs;
     const isFax = this.type === "image";
     this.#own = offer.media.port === 0 || bundledWith !== undefined
@@ -264,11 +271,11 @@ export class Stream implements TransportUser {
   learnt(party: Party, leg: Leg, how: LearntHow, nowMs: number): void {
     this.firstMediaAtMs = Math.min(this.firstMediaAtMs, nowMs);
     if (leg.component === "rtp") this[party].learntHow = how;
-    this.#env.learnt(this, party, leg, how);
+    this.#owner.learnt(this, party, leg, how);
   }
 
   lost(leg: Leg): void {
-    this.#env.lost(leg);
+    this.#owner.lost(leg);
   }
 
   /** To be called about once a second: each party may send so many packets until then. */

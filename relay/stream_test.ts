@@ -21,7 +21,7 @@ function signalled(text: string, signalingAddress = ""): Signalled {
 /** A stream that the caller has offered at 0 ms and, unless told otherwise, the callee answered at 1000 ms. */
 function stream({ offer = `audio:${CALLER}:sendrecv:ice=no`, answer = `audio:${CALLEE}:sendrecv:ice=no` } = {}) {
   const env = new RelayEnvironment();
-  const made = new Stream(env, "caller", signalled(offer), env.both, 0);
+  const made = new Stream(env, env, "caller", signalled(offer), env.both, 0);
   if (answer !== "") {
     made.update("callee", signalled(answer), 1000);
     made.confirm(1000);
@@ -37,7 +37,7 @@ Deno.test("new Stream() leases a pair of ports for each party (PROTOCOL §4)", (
 
 Deno.test("new Stream() gives back its first pair when there is no second", () => {
   const env = new RelayEnvironment(40002);
-  assertThrows(() => new Stream(env, "caller", signalled(`audio:${CALLER}`), env.both, 0), PortsExhaustedError);
+  assertThrows(() => new Stream(env, env, "caller", signalled(`audio:${CALLER}`), env.both, 0), PortsExhaustedError);
   assertEquals(env.ports.leasedPairs, 0);
 });
 

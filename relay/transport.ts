@@ -9,6 +9,7 @@ import { type KernelAccess, KernelPassage } from "./kernel/passage.ts";
 import type { LearningRules, LearntHow } from "./learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair } from "./port_pool.ts";
+import { Reception } from "./reception.ts";
 
 export type Party = "caller" | "callee";
 
@@ -39,7 +40,9 @@ export class Transport implements LegOwner {
     caller: undefined,
     callee: undefined,
   };
-  readonly #passages: Readonly<Record<"rtp" | "rtcp", KernelPassage>>;
+  readonly #kernel: KernelAccess;
+  /** Made when the kernel path is open for the first time: many relays have none, and both are 700 bytes (Deno 2.9.6). */
+  #passages: Readonly<Record<"rtp" | "rtcp", KernelPassage>> | undefined = undefined;
 
   /** @throws PortsExhaustedError, having taken no ports. */
   constructor(
@@ -52,6 +55,7 @@ export class Transport implements LegOwner {
   ) {
     this.#users = [user];
     this.interfaces = interfaces;
+    this.#kernel = kernel;
     const callerPair = interfaces.caller.ports.lease(nowMs);
     let calleePair: PortPair;
     try {
@@ -61,12 +65,12 @@ export class Transport implements LegOwner {
       throw error;
     }
     const createSide = (pair: PortPair): Side => {
+      const reception = new Reception();
       const side = {
         pair,
-        rtp: new Leg("rtp", this, pair.rtp, learning, isFax),
-        rtcp: new Leg("rtcp", this, pair.rtcp, learning, isFax),
+        rtp: new Leg("rtp", this, pair.rtp, learning, isFax, reception),
+        rtcp: new Leg("rtcp", this, pair.rtcp, learning, isFax, reception),
       };
-      side.rtcp.reception = side.rtp.reception;
       pair.rtp.attach(side.rtp);
       pair.rtcp.attach(side.rtcp);
       return side;
@@ -79,14 +83,14 @@ export class Transport implements LegOwner {
     caller.rtp.reception.reports.peer = callee.rtp.reception.reports;
     callee.rtp.reception.reports.peer = caller.rtp.reception.reports;
     this.#sides = { caller, callee };
-    const passage = (component: "rtp" | "rtcp") => {
-      const [first, second] = (["caller", "callee"] as const).map((party) => ({
-        leg: this.#sides[party][component],
-        local: { address: interfaces[party].address, port: this.port(party) + (component === "rtp" ? 0 : 1) },
-      }));
-      return new KernelPassage(kernel, first!, second!);
-    };
-    this.#passages = { rtp: passage("rtp"), rtcp: passage("rtcp") };
+  }
+
+  #passage(component: "rtp" | "rtcp"): KernelPassage {
+    const [caller, callee] = (["caller", "callee"] as const).map((party) => ({
+      leg: this.#sides[party][component],
+      local: { address: this.interfaces[party].address, port: this.port(party) + (component === "rtp" ? 0 : 1) },
+    }));
+    return new KernelPassage(this.#kernel, caller!, callee!);
   }
 
   /** A party's legs. */
@@ -156,20 +160,26 @@ export class Transport implements LegOwner {
 
   /** Whether the kernel carries its RTP. */
   get inKernel(): boolean {
-    return this.#passages.rtp.inKernel;
+    return this.#passages?.rtp.inKernel === true;
   }
 
   /** To be called about once a second: has the kernel carry what it can. */
   useKernel(nowMs: number): void {
+    if (this.#passages === undefined) {
+      if (!this.#kernel.gate.open) return;
+      this.#passages = { rtp: this.#passage("rtp"), rtcp: this.#passage("rtcp") };
+    }
     this.#passages.rtp.check(nowMs);
     this.#passages.rtcp.check(nowMs);
   }
 
   /** Has the sockets carry all packets again. Returns whether they do, and all that the kernel has counted is known. */
   leaveKernel(): boolean {
-    const passages = Object.values(this.#passages);
-    for (const passage of passages) passage.leave();
-    return passages.every(({ isAway }) => !isAway);
+    if (this.#passages === undefined) return true;
+    const { rtp, rtcp } = this.#passages;
+    rtp.leave();
+    rtcp.leave();
+    return !rtp.isAway && !rtcp.isAway;
   }
 
   join(user: TransportUser): void {
@@ -195,17 +205,17 @@ export class Transport implements LegOwner {
   learnt(leg: Leg, how: LearntHow, nowMs: number): void {
     const { caller } = this.#sides;
     const party = leg === caller.rtp || leg === caller.rtcp ? "caller" : "callee";
-    this.#passages[leg.component].changed();
+    this.#passages?.[leg.component].changed();
     if (leg.component === "rtp") this.#sides[party].rtcp.followRtp(leg, how);
     for (const user of this.#users) user.learnt(party, leg, how, nowMs);
   }
 
   lost(leg: Leg): void {
-    this.#passages[leg.component].changed();
+    this.#passages?.[leg.component].changed();
     this.#users[0]?.lost(leg);
   }
 
   doubted(leg: Leg): void {
-    this.#passages[leg.component].leave();
+    this.#passages?.[leg.component].leave();
   }
 }

@@ -5,6 +5,7 @@ import { until } from "../../tests/peers/support/until.ts";
 import { rtp } from "../../tests/support/rtp_packets.ts";
 import type { LearningRules } from "../learning.ts";
 import { Leg } from "../leg.ts";
+import { Reception } from "../reception.ts";
 import { type MediaSocket, PortInUseError } from "../port_pool.ts";
 import { type MediaSocketEnvironment, openMediaSocket } from "./media_socket.ts";
 
@@ -29,7 +30,7 @@ class Lab implements Disposable {
   constructor() {
     this.sockets = [0, 1].map((index) => openMediaSocket(this.env, this.firstPort + index));
     const owner = { learnt() {}, lost() {}, doubted() {} };
-    this.legs = this.sockets.map((socket) => new Leg("rtp", owner, socket, OPEN, false));
+    this.legs = this.sockets.map((socket) => new Leg("rtp", owner, socket, OPEN, false, new Reception()));
     this.legs[0]!.peer = this.legs[1]!;
     this.legs[1]!.peer = this.legs[0]!;
     this.sockets.forEach((socket, index) => socket.attach(this.legs[index]!));

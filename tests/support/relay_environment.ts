@@ -4,7 +4,7 @@ import { Interfaces } from "../../relay/interfaces.ts";
 import { PortPool } from "../../relay/port_pool.ts";
 import type { KernelAccess } from "../../relay/kernel/passage.ts";
 import type { SessionEnvironment } from "../../relay/session.ts";
-import type { Stream, StreamLimits, StreamTimeouts } from "../../relay/stream.ts";
+import type { Stream, StreamLimits, StreamOwner, StreamTimeouts } from "../../relay/stream.ts";
 import type { Party, PartyInterfaces } from "../../relay/transport.ts";
 import { FakeGate } from "./fake_gate.ts";
 import { FakeSockets } from "./fake_sockets.ts";
@@ -22,7 +22,7 @@ export const TIMEOUTS: StreamTimeouts = {
 /** As in the configuration's defaults. */
 export const LIMITS: StreamLimits = { maxStreamsPerSession: 32, maxPacketsPerSecond: 10_000 };
 
-export class RelayEnvironment implements SessionEnvironment {
+export class RelayEnvironment implements SessionEnvironment, StreamOwner {
   readonly sockets = new FakeSockets();
   readonly log = new RecordingLogger();
   readonly timeouts = TIMEOUTS;
