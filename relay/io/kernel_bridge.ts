@@ -3,25 +3,30 @@ import type { RelayAddress, RelayConfig } from "../../src/config/mod.ts";
 import type { KernelSummary } from "../../src/control/statistics.ts";
 import type { Logger } from "../../src/env/log.ts";
 import { StartError } from "../../src/io/program.ts";
-import type { KernelPair, KernelReply, KernelRequest } from "../kernel/gate.ts";
+import type { KernelReply, KernelRequest } from "../kernel/gate.ts";
+import { type PairCarrier, WorkerPairs } from "../kernel/worker_pairs.ts";
 import { KernelService } from "./kernel_service.ts";
 
 /** Who is silent is noticed by counters that are read at least so often. */
-const MAX_POLL_MS = 4000;
+const MAX_POLL_MS = 5000;
 
 const OFF: KernelSummary = { status: "off", reason: "kernel = off", components: 0, left: {} };
+const NO_CARRIER: PairCarrier = { on: false, enter: () => undefined };
 
 export class KernelBridge {
   readonly #service: KernelService | undefined;
   #post: (worker: number, reply: KernelReply) => void = () => {};
-  /** By worker, and the worker's own number. */
-  readonly #pairs = new Map<number, Map<number, KernelPair>>();
+  readonly #pairs: WorkerPairs;
 
   private constructor(config: RelayConfig, addresses: readonly RelayAddress[], log: Logger) {
-    if (config.kernel === "off") return;
+    this.#service = config.kernel === "off" ? undefined : this.#createService(config, addresses, log);
+    this.#pairs = new WorkerPairs(this.#service ?? NO_CARRIER, (worker, reply) => this.#post(worker, reply));
+  }
+
+  #createService(config: RelayConfig, addresses: readonly RelayAddress[], log: Logger): KernelService {
     const { portRange, dscp, idleTimeoutMs, oneWayAfterMs } = config;
     const noticedMs = Math.min(idleTimeoutMs, oneWayAfterMs === 0 ? Infinity : oneWayAfterMs);
-    this.#service = new KernelService(
+    return new KernelService(
       {
         firstPort: portRange.start,
         endPort: portRange.end,
@@ -30,9 +35,7 @@ export class KernelBridge {
         maxPollMs: Math.min(MAX_POLL_MS, noticedMs / 2),
       },
       log,
-      (open) => {
-        for (const worker of this.#pairs.keys()) this.#post(worker, { type: "open", open });
-      },
+      { changed: (open) => this.#pairs.changed(open), read: () => this.#pairs.read() },
     );
   }
 
@@ -66,36 +69,16 @@ export class KernelBridge {
 
   /** A worker begins, perhaps in the place of one that has failed. */
   workerStarted(worker: number): void {
-    this.workerLost(worker);
-    this.#pairs.set(worker, new Map());
-    this.#post(worker, { type: "open", open: this.#service?.on === true });
+    this.#pairs.started(worker);
   }
 
-  /** Its streams are no more, so nobody wants to know of their pairs. */
+  /** Its pairs leave the kernel. */
   workerLost(worker: number): void {
-    const pairs = this.#pairs.get(worker);
-    this.#pairs.delete(worker);
-    for (const pair of pairs?.values() ?? []) pair.leave("asked");
+    this.#pairs.lost(worker);
   }
 
   received(worker: number, request: KernelRequest): void {
-    const pairs = this.#pairs.get(worker);
-    if (pairs === undefined) return;
-    const { pair: number } = request;
-    if (request.type === "leave") return pairs.get(number)?.leave(request.why);
-    const post = (reply: KernelReply) => {
-      if (this.#pairs.get(worker) === pairs) this.#post(worker, reply); // not to the one that has taken its place
-    };
-    const pair = this.#service?.enter(request.flows, {
-      entered: () => post({ type: "entered", pair: number }),
-      counted: (caller, callee) => post({ type: "counted", pair: number, caller, callee }),
-      left: (why) => {
-        pairs.delete(number);
-        post({ type: "left", pair: number, why });
-      },
-    });
-    if (pair !== undefined) pairs.set(number, pair);
-    else post({ type: "left", pair: number, why: this.#service?.on === true ? "refused" : "lost" });
+    this.#pairs.received(worker, request);
   }
 
   /** Ends the path; to be called once the workers have ended their sessions. */

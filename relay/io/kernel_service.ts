@@ -35,10 +35,17 @@ export interface KernelServiceOptions extends TableOptions {
   readonly maxPollMs: number;
 }
 
+export interface KernelServiceOutputs {
+  /** Whether pairs may enter from now on. */
+  changed(open: boolean): void;
+  /** Some counters have been read, and the owners told. */
+  read(): void;
+}
+
 export class KernelService implements AsyncDisposable {
   readonly #options: KernelServiceOptions;
   readonly #log: Logger;
-  readonly #changed: (open: boolean) => void;
+  readonly #outputs: KernelServiceOutputs;
   readonly #owners = new Map<number, KernelPairOwner>();
   readonly #left: Record<LeaveReason, number>;
   #life: Life | undefined = undefined;
@@ -52,11 +59,10 @@ export class KernelService implements AsyncDisposable {
   #timerAtMs = Infinity;
   #closed = false;
 
-  /** `changed` is told whether pairs may enter from now on. */
-  constructor(options: KernelServiceOptions, log: Logger, changed: (open: boolean) => void) {
+  constructor(options: KernelServiceOptions, log: Logger, outputs: KernelServiceOutputs) {
     this.#options = options;
     this.#log = log;
-    this.#changed = changed;
+    this.#outputs = outputs;
     this.#left = { asked: 0, "not taken": 0, eaten: 0, "partly eaten": 0, refused: 0, lost: 0 };
   }
 
@@ -99,7 +105,7 @@ export class KernelService implements AsyncDisposable {
       if (path === undefined) return;
       this.#wake(path);
       this.#log.info(`the kernel carries media: nftables, table ${table.name}`);
-      this.#changed(true);
+      this.#outputs.changed(true);
     } catch (error) {
       await nft.close();
       throw error;
@@ -143,6 +149,7 @@ export class KernelService implements AsyncDisposable {
           const nowMs = performance.now();
           const [taken, given] = answers.map(markCounters);
           path.listed(group, taken!, given, nowMs - askedAtMs, nowMs);
+          this.#outputs.read();
           this.#wake(path);
         }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
       },
@@ -203,7 +210,7 @@ export class KernelService implements AsyncDisposable {
     if (life?.path === undefined) return;
     this.#life = undefined;
     this.#off = reason;
-    this.#changed(false);
+    this.#outputs.changed(false);
     this.#log.warning(`the kernel path is off, media goes on in userspace: ${reason}`);
     this.#retryMs = MAX_RETRY_MS;
     await this.#end(life);
@@ -218,7 +225,7 @@ export class KernelService implements AsyncDisposable {
     if (this.#life !== life) return;
     this.#life = undefined;
     this.#off = reason;
-    this.#changed(false);
+    this.#outputs.changed(false);
     this.#log.warning(`${reason}; media goes on in userspace, and nft is started again in ${this.#retryMs / 1000} s`);
     this.#retryLater();
   }

@@ -2,7 +2,7 @@
  * The way from a worker to the kernel path, which is the main isolate's: nftables has one table for a relay.
  * @module
  */
-import type { Counts, FlowPair } from "./flow.ts";
+import { type Counts, type FlowPair, NO_COUNTS } from "./flow.ts";
 import type { LeaveReason } from "./kernel_path.ts";
 
 /** From a worker to the main isolate. `pair` is the worker's own number. */
@@ -15,8 +15,27 @@ export type KernelReply =
   /** Whether pairs may enter. */
   | { readonly type: "open"; readonly open: boolean }
   | { readonly type: "entered"; readonly pair: number }
-  | { readonly type: "counted"; readonly pair: number; readonly caller: Counts; readonly callee: Counts }
+  /** Of several pairs, as `countsOf` reads them. */
+  | { readonly type: "counted"; readonly counts: Float64Array }
   | { readonly type: "left"; readonly pair: number; readonly why: LeaveReason };
+
+/** The fields of a pair in `counted`: its number, and packets and bytes of the caller and of the callee. */
+const FIELDS = 5;
+
+/** What is in a `counted` message. */
+export function* countsOf(counts: Float64Array): Iterable<{ pair: number; caller: Counts; callee: Counts }> {
+  for (let at = 0; at < counts.length; at += FIELDS) {
+    yield {
+      pair: counts[at]!,
+      caller: countsAt(counts, at + 1),
+      callee: countsAt(counts, at + 3),
+    };
+  }
+}
+
+function countsAt(counts: Float64Array, at: number): Counts {
+  return counts[at] === 0 ? NO_COUNTS : { packets: counts[at]!, bytes: counts[at + 1]! };
+}
 
 /** Why an owner wants a pair back. */
 export type OwnersReason = "asked" | "not taken";
@@ -72,7 +91,10 @@ export class RemoteGate implements KernelGate {
       case "entered":
         return this.#owners.get(reply.pair)?.entered(nowMs);
       case "counted":
-        return this.#owners.get(reply.pair)?.counted(reply.caller, reply.callee, nowMs);
+        for (const { pair, caller, callee } of countsOf(reply.counts)) {
+          this.#owners.get(pair)?.counted(caller, callee, nowMs);
+        }
+        return;
       case "left": {
         const owner = this.#owners.get(reply.pair);
         this.#owners.delete(reply.pair);

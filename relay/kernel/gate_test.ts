@@ -19,12 +19,12 @@ Deno.test("RemoteGate asks the main isolate, and tells each owner what becomes o
   assertEquals(gate.open, true);
   const first = gate.enter(FLOWS, owner("first"));
   gate.enter(FLOWS, owner("second"));
-  const [counts, none] = [{ packets: 3, bytes: 9 }, { packets: 0, bytes: 0 }];
+  const counts = Float64Array.of(1, 3, 9, 0, 0);
   gate.received({ type: "entered", pair: 2 }, 5);
-  gate.received({ type: "counted", pair: 1, caller: counts, callee: none }, 6);
+  gate.received({ type: "counted", counts }, 6);
   first.leave("not taken");
   gate.received({ type: "left", pair: 1, why: "not taken" }, 7);
-  gate.received({ type: "counted", pair: 1, caller: counts, callee: none }, 8);
+  gate.received({ type: "counted", counts }, 8);
   assertEquals(events, ["second entered at 5", "first counted 3", "first left: not taken"]);
   assertEquals(requests, [
     { type: "enter", pair: 1, flows: FLOWS },
