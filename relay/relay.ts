@@ -224,6 +224,7 @@ export class Relay {
   sweep(): void {
     const nowMs = this.#clock.nowMs();
     for (const session of [...this.#all()]) {
+      if (session.canWait(nowMs)) continue;
       try {
         session.watch(nowMs);
         if (session.expire(nowMs)) this.#expire(session, "session expired");

@@ -33,6 +33,8 @@ export interface SilenceNews {
   readonly text: string;
 }
 
+const NO_NEWS: readonly SilenceNews[] = [];
+
 interface WatchedParty {
   readonly name: "caller" | "callee";
   readonly rtp: Leg;
@@ -56,6 +58,11 @@ export class SilenceWatch {
     return last?.endedAtMs === Infinity ? last : undefined;
   }
 
+  /** When the party that was last heard longer ago was heard; -Infinity if one was not. */
+  get heardSinceMs(): number {
+    return this.#parties.reduce((sinceMs, { rtp }) => Math.min(sinceMs, rtp.lastMediaAtMs), Infinity);
+  }
+
   /** Why nothing comes from a party. Of use only if nothing does. */
   cause(party: "caller" | "callee"): SilenceCause {
     return this.#parties[party === "caller" ? 0 : 1]!.silence.cause();
@@ -65,17 +72,12 @@ export class SilenceWatch {
    * Looks whether both parties are heard; they should be since `sinceMs` (Infinity: nobody has to send), and silence is
    * noticed after `afterMs`. Returns what is new.
    */
-  check(sinceMs: number, afterMs: number, nowMs: number): SilenceNews[] {
+  check(sinceMs: number, afterMs: number, nowMs: number): readonly SilenceNews[] {
+    const silent = this.#parties.filter((party) => this.#isSilent(party, sinceMs, afterMs, nowMs));
     const { current } = this;
-    const silent = this.#parties.filter(({ name, silence }) => {
-      const heardAtMs = silence.heardAtMs();
-      if (sinceMs === Infinity) return false;
-      // A re-INVITE gives everybody time to begin again, but ends no silence.
-      if (current?.causes[name] !== undefined) return heardAtMs <= current.startedAtMs;
-      return nowMs - Math.max(sinceMs, heardAtMs) >= afterMs;
-    });
+    if (current === undefined && silent.length === 0) return NO_NEWS;
     const names = silent.map(({ name }) => name);
-    if (names.join() === Object.keys(current?.causes ?? {}).join()) return [];
+    if (names.join() === Object.keys(current?.causes ?? {}).join()) return NO_NEWS;
     const news: SilenceNews[] = [];
     if (current !== undefined) {
       current.endedAtMs = nowMs;
@@ -85,6 +87,15 @@ export class SilenceWatch {
     }
     if (names.length > 0) news.push(this.#notice(silent, sinceMs, nowMs));
     return news;
+  }
+
+  #isSilent({ name, silence }: WatchedParty, sinceMs: number, afterMs: number, nowMs: number): boolean {
+    const { current } = this;
+    const heardAtMs = silence.heardAtMs();
+    if (sinceMs === Infinity) return false;
+    // A re-INVITE gives everybody time to begin again, but ends no silence.
+    if (current?.causes[name] !== undefined) return heardAtMs <= current.startedAtMs;
+    return nowMs - Math.max(sinceMs, heardAtMs) >= afterMs;
   }
 
   #notice(silent: readonly WatchedParty[], sinceMs: number, nowMs: number): SilenceNews {

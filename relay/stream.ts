@@ -322,12 +322,19 @@ export class Stream implements TransportUser {
   }
 
   /** Looks whether both parties of a call that was answered at `callAtMs` are heard; returns what is new. */
-  watch(callAtMs: number, nowMs: number): SilenceNews[] {
+  watch(callAtMs: number, nowMs: number): readonly SilenceNews[] {
     const { oneWayAfterMs } = this.#env.timeouts;
     if (this.silence === undefined || this.bundled || !this.alive) return [];
     const mustSend = this.answered && !this.onHold && this.type === "audio" && oneWayAfterMs > 0;
     const sinceMs = mustSend ? Math.max(callAtMs, this.#signalledAtMs) : Infinity;
     return this.silence.check(sinceMs, oneWayAfterMs, nowMs);
+  }
+
+  /** Until then it will not have ended by itself, and nobody on it will have been silent for too long. */
+  get quietUntilMs(): number {
+    const { oneWayAfterMs } = this.#env.timeouts;
+    const silentAtMs = oneWayAfterMs > 0 ? (this.silence?.heardSinceMs ?? -Infinity) + oneWayAfterMs : Infinity;
+    return Math.min(this.deadline().atMs, silentAtMs);
   }
 
   /** Ends the stream and gives its ports back. Twice is harmless. */

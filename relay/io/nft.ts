@@ -37,6 +37,8 @@ export class Nft {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #log: Logger;
   readonly #encoder = new TextEncoder();
+  /** What is to be said, until the turn is over. */
+  #unsent = "";
   /** In the order in which they were sent; those whose marker has come wait for their line. */
   readonly #pending: Pending[] = [];
   #finished = 0;
@@ -96,9 +98,16 @@ export class Nft {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     if (this.#pending.length === 0) this.#heardAtMs = performance.now();
     this.#pending.push({ marker, printsLine, resolve, reject });
-    // It fails when nft ends; those that wait are told so then.
-    this.#input.write(this.#encoder.encode(`${command}\n${marker}\n`)).catch(() => {});
+    if (this.#unsent === "") queueMicrotask(() => this.#flush());
+    this.#unsent += `${command}\n${marker}\n`;
     return promise;
+  }
+
+  #flush(): void {
+    if (this.#unsent === "") return;
+    // It fails when nft ends; those that wait are told so then.
+    this.#input.write(this.#encoder.encode(this.#unsent)).catch(() => {});
+    this.#unsent = "";
   }
 
   async #readAnswers(): Promise<void> {
@@ -168,6 +177,7 @@ export class Nft {
 
   /** Ends nft, and with it all tables that it owns. */
   async close(): Promise<void> {
+    this.#flush();
     this.#input.close().catch(() => {});
     const timer = setTimeout(() => this.#kill(), DEADLINE_MS);
     await this.ended;
@@ -183,9 +193,10 @@ function firstError(text: string): string {
 }
 
 async function* lines(stream: ReadableStream<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder();
   let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split("\n");
+  for await (const bytes of stream) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = parts.pop()!;
     yield* parts;
   }

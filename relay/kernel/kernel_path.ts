@@ -16,7 +16,7 @@
  * path gives up.
  *
  * Counters are read by groups, one after the other; how often depends on how long that takes, so that reading takes a
- * fiftieth of the time, unless the owners cannot wait so long.
+ * hundredth of the time, unless the owners cannot wait so long.
  * @module
  */
 import { type Counts, type Family, familyOf, type FlowPair, NO_COUNTS } from "./flow.ts";
@@ -66,6 +66,10 @@ interface Pair {
   readonly id: number;
   readonly slot: number;
   readonly flows: FlowPair;
+  /** Of both flows. */
+  readonly mark: readonly [number, number];
+  /** Of a packet, and no payload. */
+  readonly headerBytes: number;
   state: "entering" | "trial" | "carried" | "leaving";
   why: LeaveReason;
   taken: [Counts, Counts];
@@ -90,7 +94,7 @@ interface Group {
 const TRIAL_MS = 80;
 const POLL_MS = 1000;
 /** Reading takes one part in so many of the time at most. */
-const POLL_SHARE = 50;
+const POLL_SHARE = 100;
 /** So many packets may be lost between taking and giving; a packet that is in between just now is none of them, as what
  * was given is read later. */
 const MAX_LOST = 4;
@@ -144,6 +148,8 @@ export class KernelPath {
       id,
       slot,
       flows,
+      mark: [this.#table.mark(slot), this.#table.mark(slot + 1)],
+      headerBytes: familyOf(flows[0].local.address) === 6 ? 48 : 28,
       state: "entering",
       why: "asked",
       taken: [NO_COUNTS, NO_COUNTS],
@@ -270,32 +276,33 @@ export class KernelPath {
     nowMs: number,
   ): void {
     if (pair.state === "entering") return; // nft has not said yet that it is in
-    const counts: Counts[] = [];
-    let lost = 0;
-    let nothingGiven = false;
-    pair.flows.forEach((flow, index) => {
-      const mark = Number(this.#table.mark(pair.slot + index));
-      const headerBytes = familyOf(flow.local.address) === 6 ? 48 : 28;
-      const { packets, bytes } = taken.get(mark) ?? NO_COUNTS;
-      const before = pair.taken[index]!;
-      const now = { packets, bytes: bytes - packets * headerBytes };
-      counts.push({ packets: now.packets - before.packets, bytes: now.bytes - before.bytes });
-      pair.taken[index] = now;
-      if (given === undefined) return;
-      const givenNow = given.get(mark)?.packets ?? 0;
-      lost = Math.max(lost, packets - givenNow);
-      if (packets > pair.takenBefore[index]! && givenNow === pair.given[index]) nothingGiven = true;
-      pair.takenBefore[index] = packets;
-      pair.given[index] = givenNow;
-    });
-    const [caller, callee] = counts as [Counts, Counts];
+    const [caller, callee] = [this.#countFlow(pair, 0, taken), this.#countFlow(pair, 1, taken)];
     if (caller.packets > 0 || callee.packets > 0) this.#outputs.counted(pair.id, caller, callee);
     if (pair.state === "leaving" || given === undefined) return;
+    let lost = 0;
+    let nothingGiven = false;
+    for (const index of [0, 1] as const) {
+      const { packets } = pair.taken[index];
+      const givenNow = given.get(pair.mark[index])?.packets ?? 0;
+      lost = Math.max(lost, packets - givenNow);
+      if (packets > pair.takenBefore[index] && givenNow === pair.given[index]) nothingGiven = true;
+      pair.takenBefore[index] = packets;
+      pair.given[index] = givenNow;
+    }
     if (lost > (pair.state === "trial" ? 0 : MAX_LOST)) {
       this.leave(pair.id, nothingGiven ? "eaten" : "partly eaten", nowMs);
     } else if (pair.taken[0].packets + pair.taken[1].packets > 0) {
       pair.state = "carried";
     }
+  }
+
+  /** What a party has sent since the last time. */
+  #countFlow({ mark, headerBytes, taken: known }: Pair, index: 0 | 1, taken: ReadonlyMap<number, Counts>): Counts {
+    const { packets, bytes } = taken.get(mark[index]) ?? NO_COUNTS;
+    const before = known[index];
+    if (packets === before.packets) return NO_COUNTS;
+    const now = known[index] = { packets, bytes: bytes - packets * headerBytes };
+    return { packets: packets - before.packets, bytes: now.bytes - before.bytes };
   }
 
   /** The last counters of pairs that leave have been read. */

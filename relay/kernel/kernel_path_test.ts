@@ -236,7 +236,7 @@ Deno.test("KernelPath refuses a pair when all slots are taken", () => {
   assertEquals(kernel.path.enter(3, pairOf(2)), false);
 });
 
-Deno.test("KernelPath spends a fiftieth of the time with reading at most, and reads every 15 s at least", () => {
+Deno.test("KernelPath spends a hundredth of the time with reading at most, and reads every 15 s at least", () => {
   const readings = (listMs: number, ms: number) => {
     const kernel = new FakeKernel();
     for (let id = 0; id < 64; id++) kernel.path.enter(id, pairOf(id)); // two groups
@@ -253,7 +253,7 @@ Deno.test("KernelPath spends a fiftieth of the time with reading at most, and re
     return count / 2;
   };
   assertEquals(readings(1, 60_000), 60);
-  assertEquals(readings(50, 60_000), 12);
+  assertEquals(readings(50, 60_000), 6);
   assertEquals(readings(1000, 60_000), 4);
 });
 

@@ -3,8 +3,8 @@ import { assertEquals } from "../../src/deps/assert.ts";
 import type { StreamStatistics } from "../../src/control/statistics.ts";
 import { removeHeaders, type UpdateFields, updateHeaders } from "../../tests/support/control_messages.ts";
 import type { FakePair } from "../../tests/support/fake_gate.ts";
-import { TIMEOUTS } from "../../tests/support/relay_environment.ts";
-import { DISPATCHER, RelayHost } from "../../tests/support/relay_host.ts";
+import { LIMITS, TIMEOUTS } from "../../tests/support/relay_environment.ts";
+import { DISPATCHER, RelayHost, type RelayHostOptions } from "../../tests/support/relay_host.ts";
 import { rtcp, rtp, stun } from "../../tests/support/rtp_packets.ts";
 
 const CALLER = "192.0.2.1:6000";
@@ -15,10 +15,11 @@ const ANSWER: UpdateFields = { type: "reply", toTag: "callee", media: `audio:${C
 
 /** A call whose parties have sent RTP, on a relay with a kernel path. */
 class Call {
-  readonly host = new RelayHost();
+  readonly host: RelayHost;
   #sequenceNumber = 0;
 
-  constructor() {
+  constructor(options: RelayHostOptions = {}) {
+    this.host = new RelayHost(options);
     this.host.gate.open = true;
     this.update({});
     this.update(ANSWER);
@@ -54,9 +55,9 @@ class Call {
   }
 
   /** Waits until a pair has entered; returns it. */
-  entered(): FakePair {
+  entered(withinMs = 7000): FakePair {
     const before = this.pairs.length;
-    this.host.advance(7000);
+    this.host.advance(withinMs);
     assertEquals(this.pairs.length, before + 1);
     const pair = this.pairs.at(-1)!;
     pair.owner.entered(this.nowMs);
@@ -105,7 +106,8 @@ Deno.test("RTCP enters when both parties have sent some, between its own ports",
   call.entered();
   call.host.arrive(40001, "192.0.2.1:6001", rtcp());
   call.host.arrive(40003, "203.0.113.2:7001", rtcp());
-  const { flows: [{ source, local, from }] } = call.entered();
+  // A call whose RTP is in the kernel is not looked at every second.
+  const { flows: [{ source, local, from }] } = call.entered(12_000);
   assertEquals([source.port, local.port, from.port], [6001, 40001, 40003]);
 });
 
@@ -151,6 +153,50 @@ Deno.test("a silent stream is asked for its last counters before it ends (PROTOC
   again.left(call.nowMs);
   call.host.advance(1000);
   assertEquals(call.host.expired[0]!.statistics.streams.map(({ status }) => status), ["conntrack timeout"]);
+});
+
+Deno.test("a party that falls silent in the kernel is noticed on time", () => {
+  const call = new Call();
+  const pair = call.entered();
+  const warnings = () => call.host.log.lines.filter(({ level }) => level === "warning").length;
+  for (let second = 0; second < 30; second++) {
+    pair.counted(50, 50, call.nowMs);
+    call.host.advance(1000);
+  }
+  for (let second = 1; second < 9; second++) { // the last packets of both were counted a second ago
+    pair.counted(50, 0, call.nowMs);
+    call.host.advance(1000);
+  }
+  assertEquals(warnings(), 0);
+  call.host.advance(1000);
+  assertEquals(warnings(), 1);
+  pair.counted(50, 50, call.nowMs);
+  call.host.advance(1000);
+  assertEquals(call.host.relay.summary().problem_count, 0);
+});
+
+Deno.test("a call that falls silent in the kernel ends on time", () => {
+  const call = new Call({ timeouts: { ...TIMEOUTS, oneWayAfterMs: 0, idleTimeoutMs: 11_000 } });
+  const pair = call.entered();
+  for (let second = 0; second < 30; second++) {
+    call.host.advance(1000);
+    pair.counted(50, 50, call.nowMs);
+  }
+  call.host.advance(10_000);
+  assertEquals(pair.wantedBack, undefined);
+  call.host.advance(1000);
+  assertEquals(pair.wantedBack, "asked");
+});
+
+Deno.test("a stream that is offered while the kernel carries the call may send in every second", () => {
+  const call = new Call({ limits: { ...LIMITS, maxPacketsPerSecond: 3 } });
+  call.entered();
+  call.update({ cseq: 2, media: `audio:${CALLER}:sendrecv:ice=no,video:192.0.2.1:6100:sendrecv:ice=no` });
+  const verdicts = () => [1, 2, 3, 4].map(() => call.host.arrive(40004, "192.0.2.1:6100"));
+  for (let second = 0; second < 6; second++) {
+    assertEquals(verdicts().map((it) => it === "too fast"), [false, false, false, true]);
+    call.host.advance(1000);
+  }
 });
 
 Deno.test("a silent hold lasts for on_hold_timeout, in the kernel, too (PROTOCOL §6, 5)", () => {

@@ -18,7 +18,7 @@
  */
 import type { Counts, Endpoint, FlowPair } from "./flow.ts";
 import { type Family, familyOf, NO_COUNTS } from "./flow.ts";
-import { IS_CARRIED, SLOTS_PER_GROUP } from "./slots.ts";
+import { IS_CARRIED, markText, SLOTS_PER_GROUP } from "./slots.ts";
 import type { KernelTable } from "./table.ts";
 
 /** Who takes part: sockets of ours, and addresses that only stand in packets which do not leave the host. */
@@ -73,7 +73,7 @@ export function selfTestRules(table: KernelTable, test: SelfTest): string {
   const target = selfTestTarget(test);
   const family = familyOf(local.address);
   const ip = family === 6 ? "ip6" : "ip";
-  const mark = table.mark(selfTestSlot(test));
+  const mark = markText(table.mark(selfTestSlot(test)));
   const add = (what: string, text: string) => `add ${what} ${table.of(family)} ${text}`;
   const sent = `${ip} saddr ${sender.address} udp sport ${sender.port}`;
   const given =
@@ -127,7 +127,7 @@ export function selfTestCounts(
   taken: ReadonlyMap<number, Counts>,
   given: ReadonlyMap<number, Counts>,
 ): SelfTestCounts {
-  const mark = Number(table.mark(selfTestSlot(test)));
+  const mark = table.mark(selfTestSlot(test));
   const packets = (name: (typeof COUNTERS)[number]) => named.get(name)?.packets ?? 0;
   return {
     entered: packets("test_entered"),

@@ -70,8 +70,12 @@ export class KernelTable {
     return Math.min((endPort - firstPort) * addresses.length, MAX_SLOTS / 2 - SLOTS_PER_GROUP); // one group is for tests
   }
 
-  mark(slot: number): string {
-    return markText(this.#instanceMark + slot);
+  mark(slot: number): number {
+    return this.#instanceMark + slot;
+  }
+
+  #markText(slot: number): string {
+    return markText(this.mark(slot));
   }
 
   /** A table's family and name. */
@@ -137,7 +141,7 @@ export class KernelTable {
   addGroup(group: number): string {
     const family = familyOfGroup(group);
     const ip = HEADER[family];
-    const key = this.mark(group * SLOTS_PER_GROUP);
+    const key = this.#markText(group * SLOTS_PER_GROUP);
     const ports = `{ type mark : inet_service; size ${SLOTS_PER_GROUP}; counter; }`;
     const add = (what: string, text: string) => this.#add(family, what, text);
     const [only, another] = this.#addresses(family);
@@ -165,7 +169,7 @@ export class KernelTable {
         "element",
         `${map} { ${flows.map((flow, index) => `${key(flow, index)} : ${value(flow, index)}`).join(", ")} }`,
       );
-    const mark = (_: Flow, index: number) => this.mark(slot + index);
+    const mark = (_: Flow, index: number) => this.#markText(slot + index);
     return [
       add("to", mark, ({ to }) => to.address),
       ...this.#addresses(family).length > 1 ? [add("from", mark, ({ from }) => from.address)] : [],
@@ -183,7 +187,7 @@ export class KernelTable {
   /** Removes what `leave` has left of pairs in one group. */
   forget(group: number, slots: readonly number[]): string {
     const family = familyOfGroup(group);
-    const marks = slots.flatMap((slot) => [this.mark(slot), this.mark(slot + 1)]);
+    const marks = slots.flatMap((slot) => [this.#markText(slot), this.#markText(slot + 1)]);
     const maps = [
       "to",
       ...this.#addresses(family).length > 1 ? ["from"] : [],
