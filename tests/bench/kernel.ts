@@ -46,10 +46,15 @@ export interface KernelBench {
 export const PLAIN = "plain routing";
 export const KERNEL = "relay, kernel path";
 const USERSPACE = "relay, userspace";
+/** As many as send 100,000 packets/s if they speak: what the relay does for each call shows. */
+const MANY_CALLS = 1000;
+export const KERNEL_MANY = `${KERNEL}, ${numberText(MANY_CALLS)} calls`;
 
 const PACED_PER_SECOND = 100_000;
 /** Long enough for a hundredth of a core to be some ticks of the system's clock. */
 const PACED_WINDOW_MS = 6000;
+/** Twice the time between two readings of the counters. */
+const MANY_CALLS_WINDOW_MS = 10_000;
 const CALLER_FIRST_PORT = 10_000;
 const CALLEE_FIRST_PORT = 20_000;
 /** Also for what a program still has to do after its start. */
@@ -71,7 +76,7 @@ type Subjects = readonly (readonly [name: string, run: () => Promise<Run>])[];
 
 /** Measures. In each round the subjects come one after the other, each alone on the host. */
 export async function measureKernel(options: KernelBenchOptions): Promise<KernelBench> {
-  await using bench = await Bench.start(options);
+  await using bench = await Bench.start(options, PACED_WINDOW_MS);
   const flooding: Subjects = [
     [PLAIN, () => bench.withoutRelay(null)],
     [KERNEL, () => bench.withRelay("on", null)],
@@ -83,14 +88,17 @@ export async function measureKernel(options: KernelBenchOptions): Promise<Kernel
     [USERSPACE, () => bench.withRelay("off", PACED_PER_SECOND)],
     ...hasRtpengine() ? [[RTPENGINE, () => bench.withRtpengine(PACED_PER_SECOND)] as const] : [],
   ];
-  const [flooded, paced]: [Run[][], Run[][]] = [[], []];
+  await using large = await Bench.start({ ...options, calls: MANY_CALLS }, MANY_CALLS_WINDOW_MS);
+  const many: Subjects = [[KERNEL_MANY, () => large.withRelay("on", PACED_PER_SECOND)]];
+  const [flooded, paced, withMany]: [Run[][], Run[][], Run[][]] = [[], [], []];
   for (let round = 0; round < options.rounds; round++) {
     flooded.push(await runAll(flooding));
     paced.push(await runAll(pacing));
+    withMany.push(await runAll(many));
   }
   return {
     flooded: summarized(flooding, flooded),
-    paced: summarized(pacing, paced),
+    paced: [...summarized(pacing, paced), ...summarized(many, withMany)],
     ofPlainFlooded: median(flooded.map(shareOfPlain)),
     ofPlainPaced: median(paced.map(shareOfPlain)),
   };
@@ -126,22 +134,25 @@ function summarized(subjects: Subjects, rounds: readonly (readonly Run[])[]): Ke
 
 class Bench implements AsyncDisposable {
   readonly #options: KernelBenchOptions;
+  /** How long a load at a rate is observed. */
+  readonly #pacedMs: number;
   readonly #lab: KernelLab;
   readonly #callerSide: Agent;
   readonly #calleeSide: Agent;
   readonly #cpu: CpuMeter = createCpuMeter();
   readonly #undo = new AsyncDisposableStack();
 
-  private constructor(options: KernelBenchOptions, lab: KernelLab) {
+  private constructor(options: KernelBenchOptions, pacedMs: number, lab: KernelLab) {
     this.#options = options;
+    this.#pacedMs = pacedMs;
     this.#lab = this.#undo.use(lab);
     const program = new URL("./kernel/load_agent.ts", import.meta.url).pathname;
     this.#callerSide = this.#undo.use(new Agent(lab.callerHost, program));
     this.#calleeSide = this.#undo.use(new Agent(lab.calleeHost, program));
   }
 
-  static async start(options: KernelBenchOptions): Promise<Bench> {
-    const bench = new Bench(options, await KernelLab.start());
+  static async start(options: KernelBenchOptions, pacedMs: number): Promise<Bench> {
+    const bench = new Bench(options, pacedMs, await KernelLab.start());
     const { calls: count } = options;
     await bench.#callerSide.do("open", { hostname: CALLER_4, firstPort: CALLER_FIRST_PORT, count });
     await bench.#calleeSide.do("open", { hostname: CALLEE_4, firstPort: CALLEE_FIRST_PORT, count });
@@ -166,7 +177,7 @@ class Bench implements AsyncDisposable {
     const cpu = () => pids.reduce((sum, pid) => sum + this.#cpu(pid), 0);
     await run(WARM_UP_MS);
     const [receivedBefore, cpuBefore] = [await this.#calleeSide.do<number>("received"), cpu()];
-    const { packets, seconds } = await run(packetsPerSecond === null ? this.#options.windowMs : PACED_WINDOW_MS);
+    const { packets, seconds } = await run(packetsPerSecond === null ? this.#options.windowMs : this.#pacedMs);
     const received = await this.#calleeSide.do<number>("received") - receivedBefore;
     return {
       offeredPerSecond: packets / seconds,
@@ -177,7 +188,7 @@ class Bench implements AsyncDisposable {
 
   async withRelay(kernel: "on" | "off", packetsPerSecond: number | null): Promise<Run> {
     const { calls, cores: { subjectPrefix: relayPrefix } } = this.#options;
-    const settings = { relay_ip: RELAY_4, kernel, workers: 1, log_level: "WARNING" };
+    const settings = { relay_ip: RELAY_4, kernel, workers: 1, log_level: "WARNING", port_range: "40000:50000" };
     await using service = await KernelRelay.start(this.#lab, settings, { relayPrefix });
     const { callers, callees } = this.#parties;
     const [toCallers, toCallees]: [Address[], Address[]] = [[], []];
