@@ -220,10 +220,14 @@ export class Relay {
     return statistics;
   }
 
-  /** Notices what is wrong, and ends what has timed out. To be called about once a second. */
-  sweep(): void {
+  /**
+   * Notices what is wrong, and ends what has timed out. Each `slice` of the `slices`, from 0 up, is to be called about once
+   * a second: packets wait meanwhile, and for all sessions at once they would wait for long.
+   */
+  sweep(slice = 0, slices = 1): void {
     const nowMs = this.#clock.nowMs();
-    for (const session of [...this.#all()]) {
+    const inSlice = ({ createdAtMs }: Session) => Math.floor(createdAtMs) % slices === slice;
+    for (const session of [...this.#all()].filter(inSlice)) {
       if (session.canWait(nowMs)) continue;
       try {
         session.watch(nowMs);

@@ -538,3 +538,17 @@ Deno.test("Relay.records() gives what has changed, and the others each in its tu
   host.handle("remove", removeHeaders("c1"));
   assertEquals(recorded(1), ["c2", "c3"]);
 });
+
+Deno.test("Relay.sweep() looks at each session in one of the slices, and in no other", () => {
+  const host = new RelayHost();
+  for (const callId of ["c1", "c2", "c3"]) {
+    update(host, { callId });
+    host.clock.advance(1);
+  }
+  host.clock.advance(TIMEOUTS.idleTimeoutMs);
+  const expired = [0, 1].map((slice) => {
+    host.relay.sweep(slice, 2);
+    return host.expired.splice(0).map(({ statistics }) => statistics.call_id);
+  });
+  assertEquals(expired, [["c1", "c3"], ["c2"]]);
+});
