@@ -15,7 +15,7 @@ import {
   type SubjectResult,
 } from "./rates.ts";
 import { measureSaturation, type SaturationResult } from "./saturation.ts";
-import { measureStreams, streamsTable, streamsTargets } from "./streams.ts";
+import { MAX_STREAMS, measureStreams, streamsTable, streamsTargets } from "./streams.ts";
 import { BARE_LOOP, startBareLoop } from "./subjects/bare.ts";
 import { RELAY, relayName, startRelay, startRelayWith } from "./subjects/relay.ts";
 import { hasRtpengine, RTPENGINE, startRtpengine, startRtpengineWith } from "./subjects/rtpengine.ts";
@@ -122,14 +122,16 @@ export async function benchRelay(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function checkFlags({ calls, rounds, seconds, sessions }: {
+function checkFlags({ calls, rounds, seconds, sessions, streams }: {
   readonly calls: number;
   readonly rounds: number;
   readonly seconds: number;
   readonly sessions: readonly number[];
+  readonly streams: number;
 }): void {
   if (calls <= PROBED_CALLS) throw new UsageError(`Flag --calls needs at least ${PROBED_CALLS + 1}`);
   if (rounds === 0 || seconds === 0) throw new UsageError("Flags --rounds and --seconds need at least 1");
+  if (streams === 0 || streams > MAX_STREAMS) throw new UsageError(`Flag --streams needs 1 to ${MAX_STREAMS}`);
   const rising = sessions.every((count, index) => index === 0 ? count === 0 : count > sessions[index - 1]!);
   if (!rising || sessions.length < 2) throw new UsageError("Flag --sessions needs rising numbers, the first of them 0");
 }
