@@ -2,7 +2,7 @@
 import type { Explanation, PartyExplanation, StreamExplanation } from "../src/control/explanation.ts";
 import { bracketed } from "../src/control/media_header.ts";
 import type { Leg } from "./leg.ts";
-import { mediaQuality } from "./quality.ts";
+import { mediaQuality } from "./quality/quality.ts";
 import type { Session } from "./session.ts";
 import { dropCounts, mediaProblems } from "./statistics.ts";
 import type { Stream } from "./stream.ts";

@@ -1,6 +1,6 @@
 /**
  * Hot path. One party's side of one component (RTP or RTCP) of a stream: decides for each datagram what becomes of it.
- * Which source is the party is for `learning.ts` to say.
+ * Which source is the party is for `learning/learning.ts` to say.
  *
  * | state    | event                             | next     | and                                                  |
  * | -------- | --------------------------------- | -------- | ---------------------------------------------------- |
@@ -15,8 +15,8 @@
  */
 import { classify, isUdptl, type PacketKind, payloadType } from "../src/rtp/mod.ts";
 import type { Counts } from "./kernel/flow.ts";
-import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning.ts";
-import type { Reception } from "./reception.ts";
+import { Learning, type LearningRules, type LearntHow, type Refusal } from "./learning/learning.ts";
+import type { Reception } from "./quality/reception.ts";
 
 /** Why a datagram was dropped; also the key under which drops are counted. */
 export type DropReason =

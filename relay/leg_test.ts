@@ -3,9 +3,9 @@ import { fc } from "../src/deps/fast_check.ts";
 import { LEARNING_MODES } from "../src/control/learning_mode.ts";
 import { FakeSockets } from "../tests/support/fake_sockets.ts";
 import { dtls, rtcp, rtp, stun, udptl } from "../tests/support/rtp_packets.ts";
-import type { LearningRules } from "./learning.ts";
+import type { LearningRules } from "./learning/learning.ts";
 import { Leg, type LegOwner, type Verdict } from "./leg.ts";
-import { Reception } from "./reception.ts";
+import { Reception } from "./quality/reception.ts";
 
 const CALLER_PORT = 40000;
 const CALLEE_PORT = 40002;

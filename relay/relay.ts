@@ -4,7 +4,7 @@
  * and end them. It owns media sessions; dispatchers only keep an index of them.
  *
  * A command's life:
- * 1. `session_directory.ts` chooses the worker, whose isolate calls `handle` (`io/worker.ts`).
+ * 1. `directory/session_directory.ts` chooses the worker, whose isolate calls `handle` (`io/worker.ts`).
  * 2. `relay.ts` (here) finds the session, or makes one.
  * 3. `session.ts` takes it as an offer or answer; `stream.ts` leases ports from `port_pool.ts`.
  * 4. The answer goes back: ports, statistics, or `error` with a line in the log that says why.
@@ -34,7 +34,7 @@ import { RecentSessions } from "./recent_sessions.ts";
 import { RefusedError, Session, type SessionEnvironment } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
 import type { StreamLimits, StreamTimeouts } from "./stream.ts";
-import type { RelayAnswer, SessionRecord } from "./worker_messages.ts";
+import type { RelayAnswer, SessionRecord } from "./directory/worker_messages.ts";
 
 /** Part of a Call-ID may fit many calls. */
 const MAX_EXPLAINED = 8;

@@ -18,7 +18,7 @@ import type { Update } from "../src/control/commands.ts";
 import { ControlSyntaxError } from "../src/control/errors.ts";
 import type { Logger } from "../src/env/log.ts";
 import type { Interfaces, PartyAddresses } from "./interfaces.ts";
-import type { LearntHow } from "./learning.ts";
+import type { LearntHow } from "./learning/learning.ts";
 import type { Leg } from "./leg.ts";
 import { bundledIndex, signalledBy } from "./signalled.ts";
 import { type Deadline, type Signalled, Stream, type StreamEnvironment, type StreamOwner } from "./stream.ts";

@@ -4,7 +4,7 @@ import type { MediaQuality } from "../src/control/quality.ts";
 import type { SessionStatistics, StreamStatistics } from "../src/control/statistics.ts";
 import { codecName } from "../src/rtp/mod.ts";
 import type { Leg } from "./leg.ts";
-import { mediaQuality } from "./quality.ts";
+import { mediaQuality } from "./quality/quality.ts";
 import type { Session } from "./session.ts";
 import type { Stream } from "./stream.ts";
 import type { Party } from "./transport.ts";

@@ -21,9 +21,9 @@ import type { LearningMode } from "../src/control/learning_mode.ts";
 import { bracketed, type MediaDescription } from "../src/control/media_header.ts";
 import type { StreamStatus } from "../src/control/statistics.ts";
 import type { KernelAccess } from "./kernel/passage.ts";
-import type { LearningRules, LearntHow } from "./learning.ts";
+import type { LearningRules, LearntHow } from "./learning/learning.ts";
 import type { Leg } from "./leg.ts";
-import { type SilenceNews, SilenceWatch } from "./silence_watch.ts";
+import { type SilenceNews, SilenceWatch } from "./quality/silence_watch.ts";
 import { type Party, type PartyInterfaces, Transport, type TransportUser } from "./transport.ts";
 
 export interface StreamTimeouts {

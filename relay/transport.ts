@@ -6,10 +6,10 @@
 import type { MediaDescription } from "../src/control/media_header.ts";
 import { isSameFamily, type MediaInterface } from "./interfaces.ts";
 import { type KernelAccess, KernelPassage } from "./kernel/passage.ts";
-import type { LearningRules, LearntHow } from "./learning.ts";
+import type { LearningRules, LearntHow } from "./learning/learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair } from "./port_pool.ts";
-import { Reception } from "./reception.ts";
+import { Reception } from "./quality/reception.ts";
 
 export type Party = "caller" | "callee";
 

@@ -3,9 +3,9 @@ import { RecordingLogger } from "../../tests/support/fakes.ts";
 import { freeUdpBlock } from "../../tests/peers/support/ports.ts";
 import { until } from "../../tests/peers/support/until.ts";
 import { rtp } from "../../tests/support/rtp_packets.ts";
-import type { LearningRules } from "../learning.ts";
+import type { LearningRules } from "../learning/learning.ts";
 import { Leg } from "../leg.ts";
-import { Reception } from "../reception.ts";
+import { Reception } from "../quality/reception.ts";
 import { type MediaSocket, PortInUseError } from "../port_pool.ts";
 import { type MediaSocketEnvironment, openMediaSocket } from "./media_socket.ts";
 

@@ -1,4 +1,4 @@
-/** The relay as a running service: sockets, dispatchers and timers around the machine of `session_directory.ts`. @module */
+/** The relay as a running service: sockets, dispatchers and timers around the machine of `directory/session_directory.ts`. @module */
 import { type Config, type RelayAddress, resolveIn } from "../../src/config/mod.ts";
 import type { Logger } from "../../src/env/log.ts";
 import { loadCredentials } from "../../src/io/credentials.ts";

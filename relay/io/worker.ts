@@ -15,7 +15,7 @@ import { type KernelReply, RemoteGate } from "../kernel/gate.ts";
 import { PortPool } from "../port_pool.ts";
 import { Relay } from "../relay.ts";
 import { createRoutableTest } from "../routable.ts";
-import type { FromWorker, RelayAnswer, ToWorker, WorkerCommand, WorkerSettings } from "../worker_messages.ts";
+import type { FromWorker, RelayAnswer, ToWorker, WorkerCommand, WorkerSettings } from "../directory/worker_messages.ts";
 import { openMediaSocket } from "./media_socket.ts";
 
 /** Each session is looked at once a second, a tenth of them at a time: 50 sessions at once hold packets up for 3 ms. */

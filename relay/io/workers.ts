@@ -1,12 +1,12 @@
 /**
  * The worker isolates as such: starts them, carries messages to and from them, and puts a new one in the place of one
- * that has failed. What the messages mean is up to `session_directory.ts`.
+ * that has failed. What the messages mean is up to `directory/session_directory.ts`.
  *
  * Terminated, an isolate closes its sockets within some 10 ms. One that never leaves a loop of its own cannot be ended by
  * Deno 2.9.6: it keeps its core and its ports until the process ends, but no longer has calls.
  * @module
  */
-import type { FromWorker, ToWorker } from "../worker_messages.ts";
+import type { FromWorker, ToWorker } from "../directory/worker_messages.ts";
 
 /** What is heard of workers, which are numbered from 1. */
 export interface WorkersHandler {

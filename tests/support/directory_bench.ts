@@ -1,6 +1,6 @@
 /** A session directory with workers in memory: what is posted waits until a worker is let run. @module */
-import { SessionDirectory } from "../../relay/session_directory.ts";
-import type { FromWorker, ToWorker } from "../../relay/worker_messages.ts";
+import { SessionDirectory } from "../../relay/directory/session_directory.ts";
+import type { FromWorker, ToWorker } from "../../relay/directory/worker_messages.ts";
 import { HeaderLines, type Headers } from "../../src/control/headers.ts";
 import type { SessionStatistics } from "../../src/control/statistics.ts";
 import { FakeClock, RecordingLogger } from "./fakes.ts";

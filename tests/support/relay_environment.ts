@@ -1,5 +1,5 @@
 /** What streams and sessions need around them: ports in memory, time limits, a log. @module */
-import type { LearningRules } from "../../relay/learning.ts";
+import type { LearningRules } from "../../relay/learning/learning.ts";
 import { Interfaces } from "../../relay/interfaces.ts";
 import { PortPool } from "../../relay/port_pool.ts";
 import type { KernelAccess } from "../../relay/kernel/passage.ts";

@@ -10,9 +10,9 @@
  * It is a notice, and ends nothing: announcements and muted phones are one-way and well.
  * @module
  */
-import { bracketed } from "../src/control/media_header.ts";
-import type { MediaProblem, SilenceCause } from "../src/control/problem.ts";
-import type { Leg } from "./leg.ts";
+import { bracketed } from "../../src/control/media_header.ts";
+import type { MediaProblem, SilenceCause } from "../../src/control/problem.ts";
+import type { Leg } from "../leg.ts";
 import { Silence } from "./silence.ts";
 
 /** Enough for any call; a phone that suppresses silence for long stretches would fill memory with more. */

@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertMatch } from "../src/deps/assert.ts";
-import { receiverReport, senderReport } from "../tests/support/rtcp_packets.ts";
-import { rtp } from "../tests/support/rtp_packets.ts";
+import { assert, assertEquals, assertMatch } from "../../src/deps/assert.ts";
+import { receiverReport, senderReport } from "../../tests/support/rtcp_packets.ts";
+import { rtp } from "../../tests/support/rtp_packets.ts";
 import { mediaQuality } from "./quality.ts";
 import { Reception } from "./reception.ts";
 

@@ -1,8 +1,8 @@
 /** What the main isolate knows of the sessions that its workers carry. @module */
-import { decodeUpdate } from "../src/control/commands.ts";
-import { HeaderLines } from "../src/control/headers.ts";
-import type { SessionStatistics } from "../src/control/statistics.ts";
-import { ChurningMap } from "../src/env/churning_map.ts";
+import { decodeUpdate } from "../../src/control/commands.ts";
+import { HeaderLines } from "../../src/control/headers.ts";
+import type { SessionStatistics } from "../../src/control/statistics.ts";
+import { ChurningMap } from "../../src/env/churning_map.ts";
 import type { SessionRecord } from "./worker_messages.ts";
 
 /** A session whose worker cannot be asked. */

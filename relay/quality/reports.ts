@@ -22,7 +22,7 @@ import {
   readReports,
   reportedJitter,
   type ReportReader,
-} from "../src/rtp/mod.ts";
+} from "../../src/rtp/mod.ts";
 
 /** Receivers report on the latest sender report; one that crossed the next on the way is still known. */
 const REMEMBERED_REPORTS = 4;

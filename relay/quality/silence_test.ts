@@ -1,5 +1,5 @@
-import { assertEquals } from "../src/deps/assert.ts";
-import type { Leg } from "./leg.ts";
+import { assertEquals } from "../../src/deps/assert.ts";
+import type { Leg } from "../leg.ts";
 import { Silence } from "./silence.ts";
 
 /** A leg to which nothing has come. */

@@ -7,7 +7,7 @@
  * beside 13 us for receiving and sending it (Deno 2.9.6, 100 legs in turn).
  * @module
  */
-import { type PacketKind, ssrc } from "../src/rtp/mod.ts";
+import { type PacketKind, ssrc } from "../../src/rtp/mod.ts";
 import { Reports } from "./reports.ts";
 import { SourceStatistics } from "./source_statistics.ts";
 

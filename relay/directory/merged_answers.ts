@@ -1,5 +1,5 @@
 /** One answer from those of all workers. @module */
-import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
+import type { RelaySummary, SessionStatistics } from "../../src/control/statistics.ts";
 
 /** What the main isolate knows better than its workers. */
 export type OwnSummary = Required<

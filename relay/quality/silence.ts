@@ -2,8 +2,8 @@
  * Why nothing comes from a party, as far as a relay can tell: what has arrived at its ports instead.
  * @module
  */
-import type { SilenceCause } from "../src/control/problem.ts";
-import type { Leg } from "./leg.ts";
+import type { SilenceCause } from "../../src/control/problem.ts";
+import type { Leg } from "../leg.ts";
 
 /** The drops that explain a silence, in the order in which they do. */
 const DROPS: readonly (readonly [SilenceCause, (leg: Leg) => number])[] = [

@@ -15,7 +15,7 @@
  * Deviation: no probation (§A.1), as only packets from the party's own address get here.
  * @module
  */
-import { clockRate, inferredClockRate, payloadType, sequenceNumber, timestamp } from "../src/rtp/mod.ts";
+import { clockRate, inferredClockRate, payloadType, sequenceNumber, timestamp } from "../../src/rtp/mod.ts";
 
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 100;

@@ -1,6 +1,6 @@
-import { assert, assertAlmostEquals, assertEquals } from "../src/deps/assert.ts";
-import { fc } from "../src/deps/fast_check.ts";
-import { rtp, type RtpFields } from "../tests/support/rtp_packets.ts";
+import { assert, assertAlmostEquals, assertEquals } from "../../src/deps/assert.ts";
+import { fc } from "../../src/deps/fast_check.ts";
+import { rtp, type RtpFields } from "../../tests/support/rtp_packets.ts";
 import { SourceStatistics } from "./source_statistics.ts";
 
 /** Packets of 20 ms by their sequence numbers, one every 20 ms. */

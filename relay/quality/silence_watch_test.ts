@@ -1,8 +1,8 @@
-import { assertEquals, assertMatch } from "../src/deps/assert.ts";
-import { FakeSockets } from "../tests/support/fake_sockets.ts";
-import { dtls, rtcp, rtp, stun } from "../tests/support/rtp_packets.ts";
-import type { LearningRules } from "./learning.ts";
-import { Leg } from "./leg.ts";
+import { assertEquals, assertMatch } from "../../src/deps/assert.ts";
+import { FakeSockets } from "../../tests/support/fake_sockets.ts";
+import { dtls, rtcp, rtp, stun } from "../../tests/support/rtp_packets.ts";
+import type { LearningRules } from "../learning/learning.ts";
+import { Leg } from "../leg.ts";
 import { Reception } from "./reception.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 

@@ -30,8 +30,8 @@
  * beginning of what a party says is late rather than lost, and a stranger is not heard.
  * @module
  */
-import type { LearningMode } from "../src/control/learning_mode.ts";
-import { type PacketKind, sequenceNumber, ssrc, timestamp } from "../src/rtp/mod.ts";
+import type { LearningMode } from "../../src/control/learning_mode.ts";
+import { type PacketKind, sequenceNumber, ssrc, timestamp } from "../../src/rtp/mod.ts";
 import { Candidates, type Held } from "./candidates.ts";
 
 /** By what right a source became the party's address. */

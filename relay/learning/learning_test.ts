@@ -1,7 +1,7 @@
-import { assertEquals } from "../src/deps/assert.ts";
-import type { LearningMode } from "../src/control/learning_mode.ts";
-import { dtls, rtcp, rtp, stun } from "../tests/support/rtp_packets.ts";
-import { classify } from "../src/rtp/mod.ts";
+import { assertEquals } from "../../src/deps/assert.ts";
+import type { LearningMode } from "../../src/control/learning_mode.ts";
+import { dtls, rtcp, rtp, stun } from "../../tests/support/rtp_packets.ts";
+import { classify } from "../../src/rtp/mod.ts";
 import { Learning, type LearningRules } from "./learning.ts";
 
 const SDP = "192.0.2.10";

@@ -1,9 +1,9 @@
-import { assert, assertEquals, assertStringIncludes } from "../src/deps/assert.ts";
-import { fc } from "../src/deps/fast_check.ts";
-import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
-import { removeHeaders, type UpdateFields, updateHeaders } from "../tests/support/control_messages.ts";
-import { DirectoryBench } from "../tests/support/directory_bench.ts";
-import { DISPATCHER } from "../tests/support/relay_host.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../src/deps/assert.ts";
+import { fc } from "../../src/deps/fast_check.ts";
+import type { RelaySummary, SessionStatistics } from "../../src/control/statistics.ts";
+import { removeHeaders, type UpdateFields, updateHeaders } from "../../tests/support/control_messages.ts";
+import { DirectoryBench } from "../../tests/support/directory_bench.ts";
+import { DISPATCHER } from "../../tests/support/relay_host.ts";
 
 const ANSWER: UpdateFields = { type: "reply", toTag: "callee", media: "audio:192.0.2.2:7000:sendrecv:ice=no" };
 

@@ -1,5 +1,5 @@
-import { assertEquals } from "../src/deps/assert.ts";
-import { RecordingLogger } from "../tests/support/fakes.ts";
+import { assertEquals } from "../../src/deps/assert.ts";
+import { RecordingLogger } from "../../tests/support/fakes.ts";
 import { Admission } from "./admission.ts";
 
 function admission(maxSessions: number, maxNewSessionsPerSecond: number) {

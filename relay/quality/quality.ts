@@ -1,6 +1,6 @@
 /** A party's reception as the wire wants it (`src/control/quality.ts` explains the keys). @module */
-import type { MediaQuality } from "../src/control/quality.ts";
-import { codecImpairment, meanOpinionScore, transmissionRating } from "../src/rtp/mod.ts";
+import type { MediaQuality } from "../../src/control/quality.ts";
+import { codecImpairment, meanOpinionScore, transmissionRating } from "../../src/rtp/mod.ts";
 import type { Reception } from "./reception.ts";
 import type { SourceStatistics } from "./source_statistics.ts";
 

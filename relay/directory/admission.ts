@@ -1,5 +1,5 @@
 /** How many sessions a relay takes, and how fast; what is refused is counted, and said now and then. @module */
-import type { LogFields, Logger } from "../src/env/log.ts";
+import type { LogFields, Logger } from "../../src/env/log.ts";
 
 export interface AdmissionLimits {
   /** At the same time; 0: as many as there are ports for. */

@@ -6,7 +6,7 @@
  * the real party may turn up. Of several, the one with the better rank is best, then the one that came first.
  * @module
  */
-import { type PacketKind, sequenceNumber, ssrc } from "../src/rtp/mod.ts";
+import { type PacketKind, sequenceNumber, ssrc } from "../../src/rtp/mod.ts";
 
 const MIN_RTP_PACKETS = 3;
 const MIN_OTHER_PACKETS = 2;

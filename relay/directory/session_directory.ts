@@ -18,15 +18,15 @@
  * | down     | its sessions were reported as expired                 | starting: another one takes its place   |
  * @module
  */
-import { HeaderLines, type Headers } from "../src/control/headers.ts";
-import type { KernelSummary, SessionStatistics } from "../src/control/statistics.ts";
-import { ChurningMap } from "../src/env/churning_map.ts";
-import type { Clock } from "../src/env/clock.ts";
-import { LOG_LEVELS, type Logger, type LogLevel } from "../src/env/log.ts";
+import { HeaderLines, type Headers } from "../../src/control/headers.ts";
+import type { KernelSummary, SessionStatistics } from "../../src/control/statistics.ts";
+import { ChurningMap } from "../../src/env/churning_map.ts";
+import type { Clock } from "../../src/env/clock.ts";
+import { LOG_LEVELS, type Logger, type LogLevel } from "../../src/env/log.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type KnownCall, KnownCalls } from "./known_calls.ts";
 import { mergedLists, mergedSessions, mergedSummary } from "./merged_answers.ts";
-import type { SocketCounters } from "./port_pool.ts";
+import type { SocketCounters } from "../port_pool.ts";
 import type { FromWorker, RelayAnswer, ToWorker } from "./worker_messages.ts";
 
 export interface DirectoryOptions {

@@ -1,5 +1,5 @@
-import { assertEquals } from "../src/deps/assert.ts";
-import { fc } from "../src/deps/fast_check.ts";
+import { assertEquals } from "../../src/deps/assert.ts";
+import { fc } from "../../src/deps/fast_check.ts";
 import { portShares } from "./port_shares.ts";
 
 Deno.test("portShares() divides a range among workers", () => {

@@ -1,5 +1,5 @@
 /** How a range of ports is divided among workers. @module */
-import type { PortRange } from "../src/config/addresses.ts";
+import type { PortRange } from "../../src/config/addresses.ts";
 
 /** A worker's share must have room for calls with many streams: 16 calls with two streams each, or one with 32. */
 const MIN_SHARE_PORTS = 128;

@@ -1,5 +1,5 @@
-import { assertAlmostEquals, assertEquals } from "../src/deps/assert.ts";
-import { receiverReport, senderReport } from "../tests/support/rtcp_packets.ts";
+import { assertAlmostEquals, assertEquals } from "../../src/deps/assert.ts";
+import { receiverReport, senderReport } from "../../tests/support/rtcp_packets.ts";
 import { Reports } from "./reports.ts";
 
 const SSRC = 0x902f9e2e | 0;

@@ -6,11 +6,11 @@
  * an isolate costs 20 us, another message in the same array 2 to 4 (Deno 2.9.6).
  * @module
  */
-import type { RelayAddress, RelayConfig } from "../src/config/mod.ts";
-import type { SessionStatistics } from "../src/control/statistics.ts";
-import type { LogFields, LogLevel } from "../src/env/log.ts";
-import type { KernelReply, KernelRequest } from "./kernel/gate.ts";
-import type { SocketCounters } from "./port_pool.ts";
+import type { RelayAddress, RelayConfig } from "../../src/config/mod.ts";
+import type { SessionStatistics } from "../../src/control/statistics.ts";
+import type { LogFields, LogLevel } from "../../src/env/log.ts";
+import type { KernelReply, KernelRequest } from "../kernel/gate.ts";
+import type { SocketCounters } from "../port_pool.ts";
 
 /** What a worker must know. */
 export interface WorkerSettings {

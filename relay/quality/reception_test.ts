@@ -1,5 +1,5 @@
-import { assertEquals } from "../src/deps/assert.ts";
-import { rtp } from "../tests/support/rtp_packets.ts";
+import { assertEquals } from "../../src/deps/assert.ts";
+import { rtp } from "../../tests/support/rtp_packets.ts";
 import { Reception } from "./reception.ts";
 
 Deno.test("Reception keeps the sources of a bundle apart, so that neither loses what the other sends (RFC 9143 §9)", () => {
