@@ -100,8 +100,8 @@ export class KernelLab implements AsyncDisposable {
   }
 
   /** Runs commands of nft on the relay's host. */
-  nft(commands: string): Promise<string> {
-    return run("ip", ["netns", "exec", this.host, programPath("nft"), commands]);
+  nft(commands: string, ...flags: readonly string[]): Promise<string> {
+    return run("ip", ["netns", "exec", this.host, programPath("nft"), ...flags, commands]);
   }
 
   /** Sets kernel parameters of the relay's host. */
@@ -122,6 +122,19 @@ export class KernelLab implements AsyncDisposable {
     }
     await Promise.resolve();
   }
+}
+
+/** The maps of the only relay's table for IPv4 by their names, and their elements as nft has them. */
+export async function kernelMaps(lab: KernelLab): Promise<Map<string, readonly unknown[]>> {
+  const tables = JSON.parse(await lab.nft("list ruleset ip", "-j")) as { nftables: { map?: NftMap }[] };
+  const maps = tables.nftables.flatMap(({ map }) => map?.table.startsWith("mediaproxy_") ? [map] : []);
+  return new Map(maps.map(({ name, elem }) => [name, elem ?? []]));
+}
+
+interface NftMap {
+  readonly name: string;
+  readonly table: string;
+  readonly elem?: readonly unknown[];
 }
 
 /** Registers a test that needs root and nft. Where they are missing it fails in CI, and is ignored elsewhere, aloud. */
