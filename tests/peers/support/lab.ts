@@ -125,8 +125,9 @@ export class Lab implements AsyncDisposable {
   async #build(): Promise<void> {
     await this.#add(this.#internet, this.publicHost);
     await configure(this.#internet, [
-      // A bridge that snoops keeps neighbour solicitations from those whose membership report was lost at their start.
-      "link add internet type bridge mcast_snooping 0",
+      // With an address of its own: else it takes the lowest of its ports', which changes when a home is added, and what
+      // the others send to the old one is lost until they ask again.
+      "link add internet address 02:00:00:00:00:01 type bridge",
       "link set internet up",
       `link add public type veth peer name eth0 netns ${this.publicHost}`,
       "link set public master internet up",
