@@ -126,8 +126,9 @@ export class KernelLab implements AsyncDisposable {
 
 /** The maps of the only relay's table for IPv4 by their names, and their elements as nft has them. */
 export async function kernelMaps(lab: KernelLab): Promise<Map<string, readonly unknown[]>> {
-  const tables = JSON.parse(await lab.nft("list ruleset ip", "-j")) as { nftables: { map?: NftMap }[] };
-  const maps = tables.nftables.flatMap(({ map }) => map?.table.startsWith("mediaproxy_") ? [map] : []);
+  // Interop: of a ruleset with a table that has an owner, nft 1.0.6 now and then writes half the JSON, and says nothing.
+  const listing = JSON.parse(await lab.nft("list maps ip", "-j")) as { nftables: { map?: NftMap }[] };
+  const maps = listing.nftables.flatMap(({ map }) => map?.table.startsWith("mediaproxy_") ? [map] : []);
   return new Map(maps.map(({ name, elem }) => [name, elem ?? []]));
 }
 

@@ -21,6 +21,8 @@ export type PermissionSet = "relay" | "relay-kernel";
 export interface KernelRelayOptions {
   /** @default "relay-kernel" */
   readonly permissions?: PermissionSet;
+  /** @default "relay/main.ts" */
+  readonly program?: string;
   /** What goes before its command line. */
   readonly relayPrefix?: readonly string[];
 }
@@ -86,9 +88,9 @@ certs_path = ${this.directory}/tls
 
   /** Starts the relay, also in the place of one that has ended. */
   async startRelay(): Promise<void> {
-    const { permissions = "relay-kernel", relayPrefix = [] } = this.#options;
+    const { permissions = "relay-kernel", program = "relay/main.ts", relayPrefix = [] } = this.#options;
     const before = this.dispatcher!.lines.length;
-    this.relay = await this.#program("relay", [`-P=${permissions}`, "--allow-read", "relay/main.ts"], relayPrefix);
+    this.relay = await this.#program("relay", [`-P=${permissions}`, "--allow-read", program], relayPrefix);
     await this.dispatcher!.line(/relay connected/, before, START_DEADLINE_MS);
   }
 
@@ -108,11 +110,18 @@ certs_path = ${this.directory}/tls
 
   /** Sends an offer or answer; returns the relay's address and port for its one stream. */
   async update(fields: UpdateFields): Promise<{ hostname: string; port: number }> {
+    const place = await this.tryUpdate(fields);
+    if (place === undefined) throw new Error(`Cannot set up a call: it was refused\n${this.relay!.tail()}`);
+    return place;
+  }
+
+  /** The same, but undefined if it is refused. */
+  async tryUpdate(fields: UpdateFields): Promise<{ hostname: string; port: number } | undefined> {
     const lines = [...updateHeaders(fields)].map(([name, value]) => `${name}: ${value}`);
     const answer = await this.#control!.ask(["update", ...lines, "\r\n"].join("\r\n"));
     const [hostname, port] = answer.split(" ");
-    if (port === undefined) throw new Error(`Cannot set up a call: ${answer}\n${this.relay!.tail()}`);
-    return { hostname: hostname!, port: Number(port) };
+    if (answer !== "error" && port === undefined) throw new Error(`Cannot understand the answer ${answer}`);
+    return port === undefined ? undefined : { hostname: hostname!, port: Number(port) };
   }
 
   /** Ends a call; returns its statistics as they were accounted. */
