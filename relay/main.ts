@@ -2,7 +2,7 @@
  * The relay: carries media between phones, as dispatchers tell it to.
  *
  * ```sh
- * deno run -P=relay relay/main.ts --config /etc/mediaproxy/config.ini
+ * deno run --v8-flags=--initial-old-space-size=128 -P=relay relay/main.ts --config /etc/mediaproxy/config.ini
  * ```
  * With `-P=relay-kernel` the kernel may forward the media.
  *

@@ -2,8 +2,8 @@
  * Makes an executable file of each program, which needs no Deno where it runs (`deno task compile [DIRECTORY]`; `dist`
  * without one).
  *
- * The files have the permissions of the sets in deno.json but for the project's own directory, which they hold inside.
- * They never ask for more. `deno compile` downloads its runtime, unless DENORT_BIN names one.
+ * The files have the permissions of the sets in deno.json but for the project's own directory, which they hold inside,
+ * and the flags for V8 of the tasks there. They never ask for more. `deno compile` downloads its runtime, unless DENORT_BIN names one.
  * @module
  */
 
@@ -25,13 +25,14 @@ const PROGRAMS: readonly CompiledProgram[] = [
 ];
 
 const [directory = "dist"] = Deno.args;
-const { permissions } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
+const { permissions, tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
 for (const program of PROGRAMS) await compile(program);
 
 async function compile({ name, entry, include }: CompiledProgram): Promise<void> {
   const args = [
     "compile",
     "--no-prompt",
+    ...v8Flags(tasks[name].command),
     ...permissionFlags(permissions[name]),
     ...include.flatMap((file) => ["--include", file]),
     "--output",
@@ -40,6 +41,11 @@ async function compile({ name, entry, include }: CompiledProgram): Promise<void>
   ];
   const { success, code } = await new Deno.Command(Deno.execPath(), { args, cwd: PROJECT }).spawn().status;
   if (!success) Deno.exit(code);
+}
+
+/** What the program's task tells the engine. */
+function v8Flags(command: string): string[] {
+  return command.match(/--v8-flags=\S+/) ?? [];
 }
 
 function permissionFlags(set: PermissionSet): string[] {

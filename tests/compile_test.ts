@@ -31,6 +31,7 @@ Deno.test("compile makes files that have their permissions, never ask, and hold 
     );
     assert(relay.includes("internal error at ${command}"), "io/worker.ts is not in the relay");
     assert(relay.includes('"features":["net"]'), "listenDatagram is not switched on");
+    assert(relay.includes('"--initial-old-space-size=128"]'), "packets wait for the garbage collector");
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

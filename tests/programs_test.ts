@@ -14,6 +14,7 @@ const PROGRAMS = [
   "src/bin/start.ts",
   "src/bin/demo.ts",
 ];
+const SERVICES = ["proxy", "dispatcher", "relay"].map((name) => `docs/systemd/mediaproxy-${name}.service`);
 
 interface Output {
   readonly code: number;
@@ -53,6 +54,23 @@ async function ask(path: string, type: string, toTag: string): Promise<string> {
 Deno.test("VERSION is the version of deno.json", () => {
   const { version } = JSON.parse(Deno.readTextFileSync(`${PROJECT}deno.json`));
   assertEquals(VERSION, version);
+});
+
+Deno.test("README, services and tasks start each program with the same flags for V8", () => {
+  const started = ["README.md", "deno.json", ...SERVICES].flatMap((file) =>
+    [...Deno.readTextFileSync(`${PROJECT}${file}`).matchAll(/deno run (.*?)((?:src|relay)\/[\w/]+\.ts)/g)]
+      .map(([, flags = "", program = ""]) => `${program} ${flags.match(/--v8-flags=\S+/) ?? ""}`)
+      .filter((text) => PROGRAMS.includes(text.split(" ")[0]!))
+  );
+  assertEquals(started.filter((text) => text.startsWith("relay/main.ts")).length, 4, "the ways to start a relay");
+  assertEquals([...new Set(started)].toSorted(), [
+    "relay/main.ts --v8-flags=--initial-old-space-size=128",
+    "src/bin/ctl.ts ",
+    "src/bin/demo.ts ",
+    "src/bin/dispatcher.ts ",
+    "src/bin/proxy.ts ",
+    "src/bin/start.ts ",
+  ]);
 });
 
 for (const program of PROGRAMS) {

@@ -1,6 +1,7 @@
 /** The bare loop as a subject, and as what sockets alone cost in memory. @module */
 import type { Ports } from "../generator/generator.ts";
 import { PeerProcess } from "../../peers/support/process.ts";
+import { relayV8Flags } from "../support/v8_flags.ts";
 import type { Subject } from "./subject.ts";
 
 export const BARE_LOOP = "bare loop";
@@ -36,6 +37,7 @@ export async function startBareSockets(
     "run",
     "--allow-net",
     "--unstable-net",
+    ...relayV8Flags(),
     ...denoFlags,
     PROGRAM,
     String(FIRST_PORT),

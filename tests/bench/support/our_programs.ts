@@ -5,6 +5,7 @@ import { PeerProcess } from "../../peers/support/process.ts";
 import { freeTcpPort } from "../../peers/support/ports.ts";
 import { until } from "../../peers/support/until.ts";
 import { collectedHeapBytes, inspectorFlag } from "./inspector.ts";
+import { relayV8Flags } from "./v8_flags.ts";
 
 const PROJECT = new URL("../../../", import.meta.url).pathname;
 const START_DEADLINE_MS = 60_000;
@@ -66,7 +67,10 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
     ]),
   );
   const relay = undo.use(
-    await startProgram("relay", relayPrefix, [...denoFlags("relay"), ...relayDenoFlags], ["relay/main.ts", ...flags]),
+    await startProgram("relay", relayPrefix, [...relayV8Flags(), ...denoFlags("relay"), ...relayDenoFlags], [
+      "relay/main.ts",
+      ...flags,
+    ]),
   );
   const relays = () => ask<RelaySummary[]>(managementPort, "summary");
   await until(
