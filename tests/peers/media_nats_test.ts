@@ -242,8 +242,8 @@ laboratoryTest("a stranger who floods before, during and after set-up hears noth
   const everyPort = Array.from({ length: 8 }, (_, index) => `${RELAY_ADDRESS}:${FIRST_PORT + index}`);
   await flood(60, everyPort); // before there is a call
   const toCallee = await bench.offer();
-  // A stranger is believed who has outlasted the caller for a second since the offer. It speaks long before, whatever else
-  // the machine has to do: 200 ms from here.
+  // A stranger is believed who has outlasted the caller for a second since the offer: three floods of 300 ms were too long
+  // on a busy machine. The caller speaks 200 ms from here.
   await flood(10, everyPort); // while it rings
   await bench.callee.talk(toCallee, 3); // early media, before the answer
   await flood(10, everyPort);

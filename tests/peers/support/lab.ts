@@ -125,8 +125,9 @@ export class Lab implements AsyncDisposable {
   async #build(): Promise<void> {
     await this.#add(this.#internet, this.publicHost);
     await configure(this.#internet, [
-      // With an address of its own: else it takes the lowest of its ports', which changes when a home is added, and what
-      // the others send to the old one is lost until they ask again.
+      // With an address of its own. Else it has the lowest of its ports', which may be another one when a home is added,
+      // and Linux 6.18 drops what comes to the one before, unless through the port that has it: most of what others send
+      // by way of the bridge for as long as they believe what they know of it, half a minute for IPv6.
       "link add internet address 02:00:00:00:00:01 type bridge",
       "link set internet up",
       `link add public type veth peer name eth0 netns ${this.publicHost}`,
