@@ -117,11 +117,11 @@ Deno.test("Relay.explain() remembers a call that has ended as it was, and for ho
   assertEquals([stream!.callee!.silence, stream!.callee!.sent_to], ["nothing came", null]);
 });
 
-Deno.test("Relay.explain() remembers calls that timed out, and the latest hundred only", () => {
+Deno.test("Relay.explain() remembers calls that timed out, and the latest fifty only", () => {
   const host = inCall();
   host.advance(90_000);
   assertEquals(explain(host)[0]!.streams[0]!.status, "no-traffic timeout");
-  for (let index = 0; index < 100; index++) {
+  for (let index = 0; index < 50; index++) {
     update(host, { callId: `other${index}` });
     host.handle("remove", removeHeaders(`other${index}`));
   }

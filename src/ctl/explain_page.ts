@@ -33,7 +33,7 @@ function unknownPage({ call_id: callId, relays }: ExplainAnswer): string {
       "Look for the Call-ID in the dispatcher's log. If it is not there, the SIP server did not ask for a relay: its " +
       "script did not call engage_media_proxy() or use_media_proxy(), the message had no SDP, or it talks to another " +
       "dispatcher. If it is there with an error, the relay that refused the call says why in its own log.",
-      "A relay remembers the last 100 calls that have ended; before those, accounting tells.",
+      "Each worker of a relay remembers the last 50 calls that have ended; before those, accounting tells.",
     ].map((text) => wrapped(text, "")),
   ].join("\n");
 }

@@ -39,7 +39,8 @@ class SocketLink implements Link {
   }
 
   // A TLS write costs 35 to 80 us whatever its size, so what is sent within one turn leaves together. A microtask is late
-  // enough for that, and saves the turn that setImmediate would wait for: +23 % calls a second (Deno 2.9.6).
+  // enough for that: 6 to 7 answers share a write when 20 connections ask. Run in turns, setImmediate was no better: 4,900
+  // to 5,700 cycles a second, beside 4,600 to 5,700, for the same CPU time (bench control, Deno 2.9.6).
   send(text: string): void {
     if (this.#reason !== undefined) return;
     this.#queued += text;
