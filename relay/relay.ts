@@ -25,19 +25,23 @@ import type { LearningMode } from "../src/control/learning_mode.ts";
 import type { RelaySummary, SessionStatistics } from "../src/control/statistics.ts";
 import { ChurningMap } from "../src/env/churning_map.ts";
 import type { Clock } from "../src/env/clock.ts";
+import { DeadlineQueue, NOT_QUEUED } from "../src/env/deadlines.ts";
 import { type Logger, quoted, withFields } from "../src/env/log.ts";
 import { explainSession } from "./explanation.ts";
 import type { Interfaces } from "./interfaces.ts";
 import type { KernelAccess } from "./kernel/passage.ts";
 import { PortsExhaustedError } from "./port_pool.ts";
 import { RecentSessions } from "./recent_sessions.ts";
-import { RefusedError, Session, type SessionEnvironment } from "./session.ts";
+import { RefusedError } from "./refused_error.ts";
+import { Session, type SessionEnvironment } from "./session.ts";
 import { sessionStatistics } from "./statistics.ts";
 import type { StreamLimits, StreamTimeouts } from "./stream.ts";
 import type { RelayAnswer, SessionRecord } from "./directory/worker_messages.ts";
 
 /** Part of a Call-ID may fit many calls. */
 const MAX_EXPLAINED = 8;
+/** The main isolate gets to know each session anew so often: a record takes 30 us (Deno 2.9.6). */
+const RECORD_MS = 30_000;
 
 export interface RelayOptions {
   readonly version: string;
@@ -57,6 +61,8 @@ export interface RelayOptions {
 export interface RelayOutputs {
   /** A session ended by itself, or with the relay; `dispatcher` is the one that last commanded it. */
   expired(dispatcher: string, statistics: SessionStatistics): void;
+  /** Some of the sessions as they are now: those that were updated lately, the others each in its turn. */
+  recorded(records: readonly SessionRecord[]): void;
 }
 
 export class Relay {
@@ -71,6 +77,9 @@ export class Relay {
   /** By Call-ID, each with another caller's tag. */
   readonly #sessions = new ChurningMap<string, Session[]>();
   #sessionCount = 0;
+  /** When each is to be looked at. */
+  readonly #looks = new DeadlineQueue<Session>();
+  #records: SessionRecord[] = [];
   readonly #recent = new RecentSessions();
   readonly #refused: Record<RefusedError["reason"], number> = { max_streams_per_session: 0, loop: 0 };
   #draining = false;
@@ -89,8 +98,10 @@ export class Relay {
     this.#startedAtMs = this.#sampledAtMs = clock.nowMs();
     const { timeouts, limits, rebinding, kernel, isRoutable } = options;
     const isOwn = (hostname: string, port: number) => interfaces.isOwn(hostname, port);
+    const due = (session: Session, nowMs: number) => this.#look(session, nowMs);
+    const hastened = (session: Session) => this.#hasten(session);
     const environment = (mode: LearningMode): SessionEnvironment => {
-      return { interfaces, timeouts, limits, learning: { mode, rebinding, isOwn }, kernel, isRoutable };
+      return { interfaces, timeouts, limits, learning: { mode, rebinding, isOwn }, kernel, isRoutable, due, hastened };
     };
     this.#environments = {
       heuristic: environment("heuristic"),
@@ -150,7 +161,8 @@ export class Relay {
     session.dispatcher = dispatcher;
     const { address, ports } = session.update(update, nowMs);
     if (known === undefined) this.#add(session, log);
-    session.recorded = false;
+    session.recordAtMs = -Infinity;
+    this.#looks.schedule(session);
     return { text: serializePorts(address, ports), updated: session.fromTag };
   }
 
@@ -196,6 +208,7 @@ export class Relay {
     const sameCallId = this.#sessions.get(session.callId) ?? [];
     const index = sameCallId.indexOf(session);
     if (index < 0) return;
+    this.#looks.remove(session);
     this.#sessionCount--;
     if (sameCallId.length === 1) this.#sessions.delete(session.callId);
     else sameCallId.splice(index, 1);
@@ -220,24 +233,36 @@ export class Relay {
     return statistics;
   }
 
-  /**
-   * Notices what is wrong, and ends what has timed out. Each `slice` of the `slices`, from 0 up, is to be called about once
-   * a second: packets wait meanwhile, and for all sessions at once they would wait for long.
-   */
-  sweep(slice = 0, slices = 1): void {
-    const nowMs = this.#clock.nowMs();
-    const inSlice = ({ createdAtMs }: Session) => Math.floor(createdAtMs) % slices === slice;
-    for (const session of [...this.#all()].filter(inSlice)) {
-      if (session.canWait(nowMs)) continue;
-      try {
-        session.watch(nowMs);
-        if (session.expire(nowMs)) this.#expire(session, "session expired");
-        else session.useKernel(nowMs);
-      } catch (error) { // a fault of ours costs this session, and not those that have not been looked at yet
-        this.#log.error(`internal error: ${(error as Error).stack}`, { callId: session.callId });
-        this.#expire(session, "session ended by an internal error");
-      }
+  /** When `handleTimeout` has something to do; it may be early. */
+  get nextDeadlineMs(): number {
+    return this.#looks.nextDeadlineMs;
+  }
+
+  /** Looks at the sessions whose time has come: notices what is wrong, and ends what has timed out. */
+  handleTimeout(): void {
+    this.#looks.handleTimeouts(this.#clock.nowMs());
+    if (this.#records.length === 0) return;
+    this.#outputs.recorded(this.#records);
+    this.#records = [];
+  }
+
+  #look(session: Session, nowMs: number): void {
+    try {
+      session.watch(nowMs);
+      if (session.expire(nowMs)) return this.#expire(session, "session expired");
+      session.useKernel(nowMs);
+    } catch (error) { // a fault of ours costs this session, and not those that have not been looked at yet
+      this.#log.error(`internal error: ${(error as Error).stack}`, { callId: session.callId });
+      return this.#expire(session, "session ended by an internal error");
     }
+    if (nowMs < session.recordAtMs) return;
+    session.recordAtMs = nowMs + RECORD_MS;
+    this.#records.push(this.#record(session));
+  }
+
+  /** Sessions that have ended may still hear of their streams. */
+  #hasten(session: Session): void {
+    if (session.queueIndex !== NOT_QUEUED) this.#looks.schedule(session);
   }
 
   #expire(session: Session, message: string): void {
@@ -290,18 +315,6 @@ export class Relay {
   #record(session: Session): SessionRecord {
     const statistics = sessionStatistics(session, this.#clock.nowMs(), this.#clock.wallMs());
     return { callId: session.callId, fromTag: session.fromTag, statistics: JSON.stringify(statistics) };
-  }
-
-  /** What has changed since the last time and, of the others, every `divisor`th, beginning with the one at `offset`. */
-  records(offset: number, divisor: number): SessionRecord[] {
-    const records: SessionRecord[] = [];
-    let index = 0;
-    for (const session of this.#all()) {
-      if (index++ % divisor !== offset && session.recorded) continue;
-      session.recorded = true;
-      records.push(this.#record(session));
-    }
-    return records;
   }
 
   /**

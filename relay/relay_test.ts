@@ -318,7 +318,7 @@ Deno.test("Relay.handle() tells in the statistics how a party's media arrive, wi
   assertEquals([both.caller_quality!.round_trip_ms, both.callee_quality!.round_trip_ms], [30, 80]);
 });
 
-Deno.test("Relay.sweep() notices a party that is not heard once the call is answered, while it is up and in its statistics", () => {
+Deno.test("Relay.handleTimeout() notices a party that is not heard once the call is answered, while it is up and in its statistics", () => {
   const host = new RelayHost();
   update(host);
   update(host, { ...ANSWER, toTag: "" }); // early media: who rings need not speak
@@ -356,7 +356,7 @@ Deno.test("Relay.sweep() notices a party that is not heard once the call is answ
   ]);
 });
 
-Deno.test("Relay.sweep() expects nobody to speak on hold, in video, or if one_way_after is 0", () => {
+Deno.test("Relay.handleTimeout() expects nobody to speak on hold, in video, or if one_way_after is 0", () => {
   const held = inCall();
   update(held, { cseq: 2, toTag: "callee", media: "audio:192.0.2.1:6000:sendonly:ice=no" });
   update(held, { ...ANSWER, cseq: 2 });
@@ -432,7 +432,7 @@ Deno.test("Relay.sampleTraffic() averages the bits relayed since the last sample
   assertEquals(host.relay.summary().bps_relayed, 0);
 });
 
-Deno.test("Relay.sweep() reports an expired session to the dispatcher that commanded it last (PROTOCOL §4)", () => {
+Deno.test("Relay.handleTimeout() reports an expired session to the dispatcher that commanded it last (PROTOCOL §4)", () => {
   const host = inCall();
   host.relay.handle("other:25060", "update", updateHeaders({ cseq: 2, toTag: "callee" }));
   host.advance(TIMEOUTS.streamTimeoutMs - 1000);
@@ -446,7 +446,7 @@ Deno.test("Relay.sweep() reports an expired session to the dispatcher that comma
   assertEquals(host.handle("remove", removeHeaders()), "error");
 });
 
-Deno.test("Relay.sweep() lets calls with media live, however long", () => {
+Deno.test("Relay.handleTimeout() lets calls with media live, however long", () => {
   const host = inCall();
   for (let hours = 0; hours < 10 * 3600; hours += 100) {
     host.arrive(40000, "192.0.2.1:6000");
@@ -499,14 +499,14 @@ Deno.test("Relay.handle() answers any headers with a line, never throws, and lea
     for (const [name, fields, waitMs] of commands) {
       assertMatch(host.handle(name, new Map(Object.entries(fields))), /^[^\r\n]+$/);
       host.clock.advance(waitMs);
-      host.relay.sweep();
+      host.relay.handleTimeout();
     }
     host.relay.close();
     assertEquals(host.sockets.open.size, 0);
   }));
 });
 
-Deno.test("Relay.sweep() contains a fault in one session: it ends, and the others are looked at", () => {
+Deno.test("Relay.handleTimeout() contains a fault in one session: it ends, and the others are looked at", () => {
   let faults = 1;
   const timeouts = {
     ...TIMEOUTS,
@@ -522,33 +522,40 @@ Deno.test("Relay.sweep() contains a fault in one session: it ends, and the other
   }
   host.clock.advance(1000);
   faults = 1;
-  host.relay.sweep();
+  host.relay.handleTimeout();
   assertEquals(host.expired.map(({ statistics }) => statistics.call_id), ["c1"]);
   assertEquals([host.relay.sessionCount, host.log.messages("error").length], [1, 1]);
   host.advance(TIMEOUTS.streamTimeoutMs);
   assertEquals(host.expired.map(({ statistics }) => statistics.call_id), ["c1", "c2"]);
 });
 
-Deno.test("Relay.records() gives what has changed, and the others each in its turn", () => {
+Deno.test("Relay.handleTimeout() tells what an update has changed, and of each session every half a minute", () => {
   const host = new RelayHost();
-  for (const callId of ["c1", "c2", "c3", "c4"]) update(host, { callId });
-  const recorded = (offset: number) => host.relay.records(offset, 2).map(({ callId }) => callId);
-  assertEquals([recorded(0), recorded(0), recorded(1)], [["c1", "c2", "c3", "c4"], ["c1", "c3"], ["c2", "c4"]]);
+  for (const callId of ["c1", "c2", "c3"]) update(host, { callId });
+  const recorded = (durationMs: number) => {
+    host.advance(durationMs);
+    return host.recorded.splice(0).map(({ callId }) => callId);
+  };
+  assertEquals([recorded(1000), recorded(29_000)].map((ids) => ids.sort()), [["c1", "c2", "c3"], []]);
   update(host, { ...ANSWER, callId: "c2" });
   host.handle("remove", removeHeaders("c1"));
-  assertEquals(recorded(1), ["c2", "c3"]);
+  assertEquals([recorded(1000), recorded(29_000)].map((ids) => ids.sort()), [["c2", "c3"], []]);
+  assertEquals(recorded(1000).sort(), ["c2", "c3"]);
 });
 
-Deno.test("Relay.sweep() looks at each session in one of the slices, and in no other", () => {
+Deno.test("Relay.handleTimeout() looks at each session once a second, at its own time also after all were late", () => {
   const host = new RelayHost();
-  for (const callId of ["c1", "c2", "c3"]) {
+  for (const callId of ["c1", "c2"]) {
     update(host, { callId });
-    host.clock.advance(1);
+    host.clock.advance(300);
   }
-  host.clock.advance(TIMEOUTS.idleTimeoutMs);
-  const expired = [0, 1].map((slice) => {
-    host.relay.sweep(slice, 2);
-    return host.expired.splice(0).map(({ statistics }) => statistics.call_id);
+  host.clock.advance(10_000);
+  host.relay.handleTimeout();
+  const nextMs = [0, 0].map(() => {
+    const { nextDeadlineMs } = host.relay;
+    host.clock.advance(nextDeadlineMs - host.clock.nowMs());
+    host.relay.handleTimeout();
+    return nextDeadlineMs % 1000;
   });
-  assertEquals(expired, [["c1", "c3"], ["c2"]]);
+  assertEquals(nextMs, [0, 300]);
 });

@@ -58,6 +58,8 @@ export interface StreamOwner {
   learnt(stream: Stream, party: Party, leg: Leg, how: LearntHow): void;
   /** What was learnt of a leg holds no more. */
   lost(leg: Leg): void;
+  /** All packets come to the sockets again. */
+  leftKernel(): void;
 }
 
 /** A party's SDP address and where its SIP messages come from. */
@@ -278,6 +280,10 @@ export class Stream implements TransportUser {
     this.#owner.lost(leg);
   }
 
+  leftKernel(): void {
+    this.#owner.leftKernel();
+  }
+
   /** To be called about once a second: each party may send so many packets until then. */
   allowPackets(): void {
     this.#transport?.allow(this, this.#env.limits.maxPacketsPerSecond);
@@ -330,7 +336,7 @@ export class Stream implements TransportUser {
     return this.silence.check(sinceMs, oneWayAfterMs, nowMs);
   }
 
-  /** Until then it will not have ended by itself, and nobody on it will have been silent for too long. */
+  /** Until then it will not have ended by itself, and nobody else on it will have been silent for too long. */
   get quietUntilMs(): number {
     const { oneWayAfterMs } = this.#env.timeouts;
     const silentAtMs = oneWayAfterMs > 0 ? (this.silence?.heardSinceMs ?? -Infinity) + oneWayAfterMs : Infinity;

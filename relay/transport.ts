@@ -5,13 +5,18 @@
  */
 import type { MediaDescription } from "../src/control/media_header.ts";
 import { isSameFamily, type MediaInterface } from "./interfaces.ts";
-import { type KernelAccess, KernelPassage } from "./kernel/passage.ts";
+import { type KernelAccess, KernelPassage, type PassageOwner } from "./kernel/passage.ts";
 import type { LearningRules, LearntHow } from "./learning/learning.ts";
 import { Leg, type LegOwner } from "./leg.ts";
 import type { PortPair } from "./port_pool.ts";
 import { Reception } from "./quality/reception.ts";
 
 export type Party = "caller" | "callee";
+
+/** The one that a party speaks with. */
+export function otherParty(party: Party): Party {
+  return party === "caller" ? "callee" : "caller";
+}
 
 /** The interfaces on which the parties of a call are served. */
 export type PartyInterfaces = Readonly<Record<Party, MediaInterface>>;
@@ -22,6 +27,8 @@ export interface TransportUser {
   learnt(party: Party, leg: Leg, how: LearntHow, nowMs: number): void;
   /** What was learnt of a leg holds no more. */
   lost(leg: Leg): void;
+  /** All packets come to the sockets again. */
+  leftKernel(): void;
 }
 
 /** A party's ports and legs. */
@@ -31,7 +38,7 @@ interface Side {
   readonly rtcp: Leg;
 }
 
-export class Transport implements LegOwner {
+export class Transport implements LegOwner, PassageOwner {
   readonly interfaces: PartyInterfaces;
   readonly #sides: Readonly<Record<Party, Side>>;
   readonly #users: TransportUser[];
@@ -90,7 +97,7 @@ export class Transport implements LegOwner {
       leg: this.#sides[party][component],
       local: { address: this.interfaces[party].address, port: this.port(party) + (component === "rtp" ? 0 : 1) },
     }));
-    return new KernelPassage(this.#kernel, caller!, callee!);
+    return new KernelPassage(this.#kernel, this, caller!, callee!);
   }
 
   /** A party's legs. */
@@ -135,7 +142,7 @@ export class Transport implements LegOwner {
     const reachable = routable && !loops && isSameFamily(this.interfaces[party].address, address);
     const { rtp, rtcp } = this.#sides[party];
     rtp.usesIce = rtcp.usesIce = ice;
-    const other = party === "caller" ? "callee" : "caller";
+    const other = otherParty(party);
     if (this.#signalled[other] === undefined) { // its checks may come before its answer
       this.#sides[other].rtp.usesIce = this.#sides[other].rtcp.usesIce = ice;
     }
@@ -213,6 +220,10 @@ export class Transport implements LegOwner {
   lost(leg: Leg): void {
     this.#passages?.[leg.component].changed();
     this.#users[0]?.lost(leg);
+  }
+
+  leftKernel(): void {
+    for (const user of this.#users) user.leftKernel();
   }
 
   doubted(leg: Leg): void {

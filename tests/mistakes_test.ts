@@ -79,14 +79,11 @@ Deno.test("mistake 1: a media time-out whose SIP server cannot be reached costs 
   lab.machines.advance(92_000);
   await client.close();
   Deno.removeSync(folder, { recursive: true });
-  assertEquals(lab.machines.endedDialogs.map(({ server }) => server), ["kamailio", "opensips"]);
+  assertEquals(lab.machines.endedDialogs.map(({ server }) => server).toSorted(), ["kamailio", "opensips"]);
   const servers = log.messages("error").map((line) => /^cannot ask (\w+) to end the dialog/.exec(line)?.[1]);
   assertEquals(servers.toSorted(), ["kamailio", "opensips"]);
-  assertEquals(lab.machines.accounted.map(({ call_id, timed_out }) => [call_id, timed_out]), [
-    ["c1", true],
-    ["c2", true],
-    ["c3", true],
-  ]);
+  const accounted = lab.machines.accounted.map(({ call_id, timed_out }) => `${call_id} ${timed_out}`);
+  assertEquals(accounted.toSorted(), ["c1 true", "c2 true", "c3 true"]);
   assert(lab.relay.connected);
   lab.call({ callId: "c4" });
 });

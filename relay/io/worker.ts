@@ -18,14 +18,9 @@ import { createRoutableTest } from "../routable.ts";
 import type { FromWorker, RelayAnswer, ToWorker, WorkerCommand, WorkerSettings } from "../directory/worker_messages.ts";
 import { openMediaSocket } from "./media_socket.ts";
 
-/** Each session is looked at once a second, a tenth of them at a time: 50 sessions at once hold packets up for 3 ms. */
-const SWEEP_MS = 100;
-const SWEEP_SLICES = 10;
-/**
- * The main isolate gets to know each session anew within so many seconds; all at once would be a pause, and a record
- * takes 30 us at this pace (Deno 2.9.6).
- */
-const RECORD_SECONDS = 30;
+const BEAT_MS = 1000;
+/** Sessions are looked at so often at most. */
+const LOOK_MS = 100;
 /** A SIP server waits 500 ms for the end of a session; nft needs a few. */
 const KERNEL_DEADLINE_MS = 300;
 const KERNEL_CLOSE_DEADLINE_MS = 2000;
@@ -98,13 +93,16 @@ class RelayWorker {
   /** One for each address. */
   readonly #pools: PortPool[] = [];
   readonly #counters = { late: 0, truncated: 0, sendFailed: 0 };
-  readonly #timers: ReturnType<typeof setInterval>[];
+  readonly #sampling: ReturnType<typeof setInterval> | undefined;
   readonly #gate = new RemoteGate((request) => post({ kind: "kernel", request }));
   /** Commands that wait for the kernel's last counters of their sessions. */
   #waiting: WorkerCommand[] = [];
   #closing = false;
   #usedBelow = 0;
-  #sweeps = 0;
+  #beatAtMs = -Infinity;
+  #lookedAtMs = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #timerAtMs = Infinity;
 
   constructor({ config, addresses, firstPort, endPort, maxPairs, restingBelow }: WorkerSettings) {
     const { portRange, portRestTimeMs: restMs } = config;
@@ -139,14 +137,14 @@ class RelayWorker {
       interfaces,
       systemClock,
       log,
-      { expired: (dispatcher, statistics) => post({ kind: "expired", dispatcher, statistics }) },
+      {
+        expired: (dispatcher, statistics) => post({ kind: "expired", dispatcher, statistics }),
+        recorded: (sessions) => post({ kind: "records", sessions }),
+      },
     );
-    this.#timers = [
-      setInterval(() => this.#sweep(), SWEEP_MS),
-    ];
-    if (config.trafficSamplingPeriodMs > 0) {
-      this.#timers.push(setInterval(() => this.relay.sampleTraffic(), config.trafficSamplingPeriodMs));
-    }
+    const { trafficSamplingPeriodMs: samplingMs } = config;
+    this.#sampling = samplingMs > 0 ? setInterval(() => this.relay.sampleTraffic(), samplingMs) : undefined;
+    this.#wake();
   }
 
   execute(command: WorkerCommand): void {
@@ -172,6 +170,7 @@ class RelayWorker {
     this.#gate.received(reply, systemClock.nowMs());
     if (reply.type !== "left") return;
     this.#executeReady(() => false);
+    this.#wake();
     if (this.#closing && this.relay.isReadyToClose()) this.#closeNow();
   }
 
@@ -184,15 +183,28 @@ class RelayWorker {
     }
     if (this.#nowUsedBelow() !== this.#usedBelow) this.#beat(); // who takes this worker's place must know
     post({ kind: "answer", id, answer });
+    this.#wake();
   }
 
-  #sweep(): void {
-    const slice = this.#sweeps++ % SWEEP_SLICES;
-    this.relay.sweep(slice, SWEEP_SLICES);
-    if (slice > 0) return;
-    const sessions = this.relay.records(Math.floor(this.#sweeps / SWEEP_SLICES) % RECORD_SECONDS, RECORD_SECONDS);
-    if (sessions.length > 0) post({ kind: "records", sessions });
-    this.#beat();
+  /** Sees to it that the relay is called when it has something to do, and that the main isolate hears of this one. */
+  #wake(): void {
+    const atMs = Math.min(this.#beatAtMs, Math.max(this.relay.nextDeadlineMs, this.#lookedAtMs + LOOK_MS));
+    if (atMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    this.#timer = setTimeout(() => this.#handleTimeout(), Math.max(0, Math.ceil(atMs - systemClock.nowMs())));
+  }
+
+  #handleTimeout(): void {
+    this.#timerAtMs = Infinity;
+    const nowMs = this.#lookedAtMs = systemClock.nowMs();
+    this.relay.handleTimeout();
+    if (nowMs >= this.#beatAtMs) {
+      // On the full second, as when calls that the kernel carries are looked at.
+      this.#beatAtMs = (Math.floor(nowMs / BEAT_MS) + 1) * BEAT_MS;
+      this.#beat();
+    }
+    this.#wake();
   }
 
   #beat(): void {
@@ -217,7 +229,9 @@ class RelayWorker {
   /** Ends all sessions, once the kernel's last counters are known. */
   close(): void {
     this.#closing = true;
-    this.#timers.forEach(clearInterval);
+    clearInterval(this.#sampling);
+    clearTimeout(this.#timer);
+    this.#timerAtMs = -Infinity; // nothing wakes it any more
     if (this.relay.isReadyToClose()) return this.#closeNow();
     setTimeout(() => this.#closeNow(), KERNEL_CLOSE_DEADLINE_MS);
   }

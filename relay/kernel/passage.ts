@@ -29,6 +29,12 @@ export interface KernelAccess {
   readonly maxPacketsPerSecond: number;
 }
 
+/** Whose component it is. */
+export interface PassageOwner {
+  /** All its packets come to the sockets again. */
+  leftKernel(): void;
+}
+
 /** A leg, and the address of the socket that it is about. */
 export interface PassageSide {
   readonly leg: Leg;
@@ -42,6 +48,7 @@ const NOT_TAKEN_PACKETS = 50;
 
 export class KernelPassage implements KernelPairOwner {
   readonly #access: KernelAccess;
+  readonly #owner: PassageOwner;
   readonly #caller: PassageSide;
   readonly #callee: PassageSide;
   #state: "userspace" | "entering" | "kernel" | "leaving" = "userspace";
@@ -55,8 +62,9 @@ export class KernelPassage implements KernelPairOwner {
   #kernelPackets = 0;
   #countedAtMs = Infinity;
 
-  constructor(access: KernelAccess, caller: PassageSide, callee: PassageSide) {
+  constructor(access: KernelAccess, owner: PassageOwner, caller: PassageSide, callee: PassageSide) {
     this.#access = access;
+    this.#owner = owner;
     this.#caller = caller;
     this.#callee = callee;
   }
@@ -145,6 +153,7 @@ export class KernelPassage implements KernelPairOwner {
     if (why !== "asked" && why !== "lost") this.#unfit = true;
     this.#caller.leg.backFromKernel(nowMs);
     this.#callee.leg.backFromKernel(nowMs);
+    this.#owner.leftKernel();
   }
 }
 

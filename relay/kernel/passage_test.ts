@@ -171,8 +171,23 @@ Deno.test("a party that falls silent in the kernel is noticed on time", () => {
   call.host.advance(1000);
   assertEquals(warnings(), 1);
   pair.counted(50, 50, call.nowMs);
-  call.host.advance(1000);
+  call.host.advance(4000); // when it is looked at anyway
   assertEquals(call.host.relay.summary().problem_count, 0);
+});
+
+Deno.test("a party that falls silent in the kernel is noticed on time when the other one has been silent for long", () => {
+  const call = new Call();
+  const pair = call.entered();
+  const noticed = () =>
+    call.host.log.lines.flatMap(({ level, message }) => level === "warning" ? [message.slice(0, 7)] : []);
+  for (let second = 0; second < 33; second++) {
+    call.host.advance(1000);
+    pair.counted(50, 0, call.nowMs);
+  }
+  call.host.advance(9000);
+  assertEquals(noticed(), ["one-way"]);
+  call.host.advance(1000);
+  assertEquals(noticed(), ["one-way", "silent "]);
 });
 
 Deno.test("a call that falls silent in the kernel ends on time", () => {

@@ -58,9 +58,17 @@ export class SilenceWatch {
     return last?.endedAtMs === Infinity ? last : undefined;
   }
 
-  /** When the party that was last heard longer ago was heard; -Infinity if one was not. */
+  /**
+   * When the party that was last heard longer ago was heard, apart from those whose silence was noticed; -Infinity if one
+   * was not, Infinity if there is none.
+   */
   get heardSinceMs(): number {
-    return this.#parties.reduce((sinceMs, { rtp }) => Math.min(sinceMs, rtp.lastMediaAtMs), Infinity);
+    const causes = this.current?.causes;
+    let sinceMs = Infinity;
+    for (const { name, rtp } of this.#parties) {
+      if (causes?.[name] === undefined) sinceMs = Math.min(sinceMs, rtp.lastMediaAtMs);
+    }
+    return sinceMs;
   }
 
   /** Why nothing comes from a party. Of use only if nothing does. */

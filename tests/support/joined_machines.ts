@@ -163,7 +163,7 @@ export class JoinedRelay {
   /** What a relay does about once a second. */
   tick(): void {
     if (this.#frozen) return;
-    this.host.relay.sweep();
+    this.host.relay.handleTimeout();
     this.#report();
     this.#wire?.relayEnd.handleTimeout(this.host.clock.nowMs());
   }

@@ -60,6 +60,12 @@ export class RelayEnvironment implements SessionEnvironment, StreamOwner {
     this.events.push(`lost ${leg.component} ${leg.remote}`);
   }
 
+  leftKernel(): void {}
+
+  due(): void {}
+
+  hastened(): void {}
+
   /** A packet from `party` at `address:port`; returns what became of it. */
   send(stream: Stream, party: Party, source: string, nowMs: number, packet = rtp(), component = 0): string {
     const [hostname, port] = [source.slice(0, source.lastIndexOf(":")), Number(source.split(":").at(-1))];

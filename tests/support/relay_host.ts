@@ -1,4 +1,5 @@
 /** A relay with its ports in memory. @module */
+import type { SessionRecord } from "../../relay/directory/worker_messages.ts";
 import { Interfaces } from "../../relay/interfaces.ts";
 import type { Verdict } from "../../relay/leg.ts";
 import { PortPool } from "../../relay/port_pool.ts";
@@ -41,6 +42,8 @@ export class RelayHost {
   readonly relay: Relay;
   /** What has expired, with the dispatcher that was to be told; taken by whoever tells it. */
   readonly expired: { readonly dispatcher: string; readonly statistics: SessionStatistics }[] = [];
+  /** What the main isolate was to be told of the sessions; taken by whoever tells it. */
+  readonly recorded: SessionRecord[] = [];
   /** UDP payload bytes that arrived at each port, from whomever. */
   readonly arrivedBytes = new Map<number, number>();
 
@@ -67,6 +70,7 @@ export class RelayHost {
     });
     this.relay = new Relay(relayOptions, interfaces, clock, this.log, {
       expired: (dispatcher, statistics) => void this.expired.push({ dispatcher, statistics }),
+      recorded: (records) => void this.recorded.push(...records),
     });
   }
 
@@ -89,11 +93,11 @@ export class RelayHost {
     return this.sockets.arrive(port, packet, source.slice(0, cut), Number(source.slice(cut + 1)), this.clock.nowMs());
   }
 
-  /** Time passes, with a sweep each second. */
+  /** Time passes, with a look at the sessions each second. */
   advance(durationMs: number): void {
     for (let left = durationMs; left > 0; left -= 1000) {
       this.clock.advance(Math.min(left, 1000));
-      this.relay.sweep();
+      this.relay.handleTimeout();
     }
   }
 }
