@@ -41,7 +41,7 @@ import type { RelayAnswer, SessionRecord } from "./directory/worker_messages.ts"
 /** Part of a Call-ID may fit many calls. */
 const MAX_EXPLAINED = 8;
 /** The main isolate gets to know each session anew so often: a record takes 30 us (Deno 2.9.6). */
-const RECORD_MS = 30_000;
+const RECORD_MS = 60_000;
 
 export interface RelayOptions {
   readonly version: string;

@@ -30,7 +30,7 @@ import { otherParty, type Party, type PartyInterfaces } from "./transport.ts";
 const MAX_ENDED_STREAMS = 64;
 const LOOK_MS = 1000;
 /** A call that the kernel carries is not looked at for so long, at most. */
-const MAX_WAIT_MS = 4000;
+const MAX_WAIT_MS = 5000;
 /** Far more callees than a forked INVITE has. */
 const MAX_BRANCHES = 32;
 

@@ -56,8 +56,8 @@ async function testAddress(
     await nft.execute(table.enter(selfTestSlot(test), selfTestFlows(test)));
     await sendPackets(sockets[0]!, test);
     const group = SELF_TEST_GROUPS[familyOf(address)];
-    const answers = [listSelfTest(table, test), table.listTaken(group), table.listGiven(group)];
-    const [named, taken, given] = await Promise.all(answers.map((command) => nft.list(command)));
+    const listings = [listSelfTest(table, test), table.listTaken(group), table.listGiven(group)];
+    const [named, taken, given] = await nft.list(listings);
     await nft.execute(removeSelfTest(table, test));
     const counts = selfTestCounts(table, test, namedCounters(named!), markCounters(taken!), markCounters(given!));
     return selfTestFailure(test, counts);

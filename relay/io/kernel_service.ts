@@ -19,6 +19,7 @@ const DRAIN_POLL_MS = 20;
 const DRAIN_MS = 3000;
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 300_000;
+const RENEW_MS = 100;
 /** Interfaces may get other addresses. */
 const ADDRESSES_MS = 10_000;
 
@@ -33,6 +34,8 @@ interface Life {
 export interface KernelServiceOptions extends TableOptions {
   /** Counters are read so often at least. */
   readonly maxPollMs: number;
+  /** When nft was told so many lines, another one takes its place. */
+  readonly maxLines: number;
 }
 
 export interface KernelServiceOutputs {
@@ -142,19 +145,23 @@ export class KernelService implements AsyncDisposable {
           (error) => unlessGone(error, (message) => path.failed(step, message)),
         );
       },
-      list: (group, both) => {
-        const askedAtMs = performance.now();
-        const commands = [table.listTaken(group), ...both ? [table.listGiven(group)] : []];
-        Promise.all(commands.map((command) => nft.list(command))).then((answers) => {
-          const nowMs = performance.now();
-          const [taken, given] = answers.map(markCounters);
-          path.listed(group, taken!, given, nowMs - askedAtMs, nowMs);
-          this.#outputs.read();
+      list: (readings) => {
+        const commands = readings.flatMap(({ group, both }) =>
+          both ? [table.listTaken(group), table.listGiven(group)] : [table.listTaken(group)]
+        );
+        nft.list(commands).then((answers) => {
+          const counters = answers.values().map(markCounters);
+          for (const { group, both } of readings) {
+            const taken = counters.next().value!;
+            path.listed(group, taken, both ? counters.next().value : undefined, performance.now());
+          }
+          if (nft.lines >= this.#options.maxLines) this.#renew();
           this.#wake(path);
         }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
       },
       entered: (id) => this.#owners.get(id)?.entered(performance.now()),
       counted: (id, caller, callee) => this.#owners.get(id)?.counted(caller, callee, performance.now()),
+      read: () => this.#outputs.read(),
       left: (id, why) => {
         const owner = this.#owners.get(id);
         this.#owners.delete(id);
@@ -205,14 +212,25 @@ export class KernelService implements AsyncDisposable {
   }
 
   /** The path is of no use: what it carries goes back to userspace, in order. */
-  async #fail(reason: string): Promise<void> {
-    const life = this.#life;
-    if (life?.path === undefined) return;
+  #fail(reason: string): void {
+    if (!this.on) return;
+    this.#log.warning(`the kernel path is off, media goes on in userspace: ${reason}`);
+    this.#stop(reason, MAX_RETRY_MS);
+  }
+
+  /** What nft carries goes to userspace in order, and from there to the next one. */
+  #renew(): void {
+    if (!this.on) return;
+    this.#log.info("nft was told so much that another one takes its place");
+    this.#stop("nft is being replaced", RENEW_MS);
+  }
+
+  async #stop(reason: string, retryMs: number): Promise<void> {
+    const life = this.#life!;
     this.#life = undefined;
     this.#off = reason;
     this.#outputs.changed(false);
-    this.#log.warning(`the kernel path is off, media goes on in userspace: ${reason}`);
-    this.#retryMs = MAX_RETRY_MS;
+    this.#retryMs = retryMs;
     await this.#end(life);
     this.#retryLater();
   }

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "../../src/deps/assert.ts";
 import type { Counts, FlowPair } from "./flow.ts";
-import { KernelPath, type LeaveReason, type Step } from "./kernel_path.ts";
+import { KernelPath, type LeaveReason, type Reading, type Step } from "./kernel_path.ts";
 import { KernelTable } from "./table.ts";
 
 const OPTIONS = { firstPort: 40_000, endPort: 60_000, addresses: ["198.51.100.9"], dscp: undefined };
@@ -16,7 +16,7 @@ function pairOf(id: number, address = "192.0.2.1"): FlowPair {
 /** nft and the kernel: does what it is told in order, one thing at a time, when the test says so. */
 class FakeKernel {
   readonly path: KernelPath;
-  readonly queue: ({ commands: string; step: Step } | { group: number; both: boolean })[] = [];
+  readonly queue: ({ commands: string; step: Step } | Reading)[] = [];
   readonly executed: string[] = [];
   readonly taken = new Map<number, Counts>();
   readonly given = new Map<number, Counts>();
@@ -27,14 +27,16 @@ class FakeKernel {
   /** Commands that are refused. */
   refuses: RegExp = /^$/;
   listMs = 0;
+  reads = 0;
   nowMs = 0;
 
   constructor(table = new KernelTable(0, OPTIONS)) {
     this.path = new KernelPath(table, 15_000, {
       execute: (commands, step) => this.queue.push({ commands, step }),
-      list: (group, both) => this.queue.push({ group, both }),
+      list: (readings) => this.queue.push(...readings),
       entered: (id) => this.entered.push(id),
       counted: (...args) => this.counted.push(args),
+      read: () => this.reads++,
       left: (...args) => this.left.push(args),
       failing: (reason) => this.failures.push(reason),
     });
@@ -45,7 +47,7 @@ class FakeKernel {
     for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
       if ("group" in next) {
         this.nowMs += this.listMs;
-        this.path.listed(next.group, this.taken, next.both ? this.given : undefined, this.listMs, this.nowMs);
+        this.path.listed(next.group, this.taken, next.both ? this.given : undefined, this.nowMs);
       } else if (this.refuses.test(next.commands)) {
         this.path.failed(next.step, "File exists");
       } else {
@@ -120,7 +122,7 @@ Deno.test("KernelPath takes a pair out once, whatever is read meanwhile", () => 
   kernel.path.handleTimeout(kernel.nowMs);
   kernel.sent(0, 10);
   kernel.path.leave(7, "asked", kernel.nowMs);
-  kernel.path.listed(0, kernel.taken, kernel.given, 1, kernel.nowMs);
+  kernel.path.listed(0, kernel.taken, kernel.given, kernel.nowMs);
   kernel.path.leave(7, "asked", kernel.nowMs);
   assertEquals(kernel.queue.filter((it) => "step" in it && it.step.kind === "leave").length, 1);
 });
@@ -139,7 +141,7 @@ Deno.test("KernelPath ends a trial with counters that were read after it", () =>
   kernel.nowMs += 100;
   kernel.path.handleTimeout(kernel.nowMs); // the trial is over while a reading is on its way
   kernel.queue.shift();
-  kernel.path.listed(0, new Map(), new Map(), 1, kernel.nowMs);
+  kernel.path.listed(0, new Map(), new Map(), kernel.nowMs);
   assertEquals(kernel.queue.at(-1), { group: 0, both: true });
 });
 
@@ -236,7 +238,7 @@ Deno.test("KernelPath refuses a pair when all slots are taken", () => {
   assertEquals(kernel.path.enter(3, pairOf(2)), false);
 });
 
-Deno.test("KernelPath spends a hundredth of the time with reading at most, and reads every 15 s at least", () => {
+Deno.test("KernelPath spends a 400th of the time with reading at most, and reads every 15 s at least", () => {
   const readings = (listMs: number, ms: number) => {
     const kernel = new FakeKernel();
     for (let id = 0; id < 64; id++) kernel.path.enter(id, pairOf(id)); // two groups
@@ -253,8 +255,29 @@ Deno.test("KernelPath spends a hundredth of the time with reading at most, and r
     return count / 2;
   };
   assertEquals(readings(1, 60_000), 60);
-  assertEquals(readings(50, 60_000), 6);
+  assertEquals(readings(12, 60_000), 7);
   assertEquals(readings(1000, 60_000), 4);
+});
+
+Deno.test("KernelPath reads many groups some at once, what was given of each in every third time, and tells once", () => {
+  const kernel = new FakeKernel();
+  for (let id = 0; id < 10 * 32; id++) kernel.path.enter(id, pairOf(id));
+  kernel.work();
+  kernel.advance(1000);
+  const [turns, reads] = [3, kernel.reads];
+  const both: number[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    kernel.nowMs += 1000;
+    kernel.path.handleTimeout(kernel.nowMs);
+    for (const asked of [8, 2]) {
+      const readings = kernel.queue.splice(0) as Reading[];
+      assertEquals(readings.length, asked);
+      both.push(...readings.filter((it) => it.both).map(({ group }) => group / 2));
+      for (const { group } of readings) kernel.path.listed(group, kernel.taken, undefined, kernel.nowMs);
+    }
+  }
+  assertEquals(both.toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assertEquals(kernel.reads - reads, turns);
 });
 
 Deno.test("KernelPath counts IPv6 payload", () => {

@@ -54,11 +54,13 @@ const PACED_PER_SECOND = 100_000;
 /** Long enough for a hundredth of a core to be some ticks of the system's clock. */
 const PACED_WINDOW_MS = 6000;
 /** Twice the time between two readings of the counters. */
-const MANY_CALLS_WINDOW_MS = 10_000;
+const MANY_CALLS_WINDOW_MS = 15_000;
 const CALLER_FIRST_PORT = 10_000;
 const CALLEE_FIRST_PORT = 20_000;
 /** Also for what a program still has to do after its start. */
 const WARM_UP_MS = 1000;
+/** What a relay does every second or less often takes V8 some time to compile. */
+const MANY_CALLS_WARM_UP_MS = 30_000;
 
 interface Run {
   readonly offeredPerSecond: number;
@@ -76,7 +78,7 @@ type Subjects = readonly (readonly [name: string, run: () => Promise<Run>])[];
 
 /** Measures. In each round the subjects come one after the other, each alone on the host. */
 export async function measureKernel(options: KernelBenchOptions): Promise<KernelBench> {
-  await using bench = await Bench.start(options, PACED_WINDOW_MS);
+  await using bench = await Bench.start(options, WARM_UP_MS, PACED_WINDOW_MS);
   const flooding: Subjects = [
     [PLAIN, () => bench.withoutRelay(null)],
     [KERNEL, () => bench.withRelay("on", null)],
@@ -88,7 +90,7 @@ export async function measureKernel(options: KernelBenchOptions): Promise<Kernel
     [USERSPACE, () => bench.withRelay("off", PACED_PER_SECOND)],
     ...hasRtpengine() ? [[RTPENGINE, () => bench.withRtpengine(PACED_PER_SECOND)] as const] : [],
   ];
-  await using large = await Bench.start({ ...options, calls: MANY_CALLS }, MANY_CALLS_WINDOW_MS);
+  await using large = await Bench.start({ ...options, calls: MANY_CALLS }, MANY_CALLS_WARM_UP_MS, MANY_CALLS_WINDOW_MS);
   const many: Subjects = [[KERNEL_MANY, () => large.withRelay("on", PACED_PER_SECOND)]];
   const [flooded, paced, withMany]: [Run[][], Run[][], Run[][]] = [[], [], []];
   for (let round = 0; round < options.rounds; round++) {
@@ -136,14 +138,16 @@ class Bench implements AsyncDisposable {
   readonly #options: KernelBenchOptions;
   /** How long a load at a rate is observed. */
   readonly #pacedMs: number;
+  readonly #warmUpMs: number;
   readonly #lab: KernelLab;
   readonly #callerSide: Agent;
   readonly #calleeSide: Agent;
   readonly #cpu: CpuMeter = createCpuMeter();
   readonly #undo = new AsyncDisposableStack();
 
-  private constructor(options: KernelBenchOptions, pacedMs: number, lab: KernelLab) {
+  private constructor(options: KernelBenchOptions, warmUpMs: number, pacedMs: number, lab: KernelLab) {
     this.#options = options;
+    this.#warmUpMs = warmUpMs;
     this.#pacedMs = pacedMs;
     this.#lab = this.#undo.use(lab);
     const program = new URL("./kernel/load_agent.ts", import.meta.url).pathname;
@@ -151,8 +155,8 @@ class Bench implements AsyncDisposable {
     this.#calleeSide = this.#undo.use(new Agent(lab.calleeHost, program));
   }
 
-  static async start(options: KernelBenchOptions, pacedMs: number): Promise<Bench> {
-    const bench = new Bench(options, pacedMs, await KernelLab.start());
+  static async start(options: KernelBenchOptions, warmUpMs: number, pacedMs: number): Promise<Bench> {
+    const bench = new Bench(options, warmUpMs, pacedMs, await KernelLab.start());
     const { calls: count } = options;
     await bench.#callerSide.do("open", { hostname: CALLER_4, firstPort: CALLER_FIRST_PORT, count });
     await bench.#calleeSide.do("open", { hostname: CALLEE_4, firstPort: CALLEE_FIRST_PORT, count });
@@ -175,7 +179,7 @@ class Bench implements AsyncDisposable {
     const run = (durationMs: number) =>
       this.#callerSide.do<LoadSent>("run", { targets, durationMs, packetsPerSecond } satisfies LoadRun);
     const cpu = () => pids.reduce((sum, pid) => sum + this.#cpu(pid), 0);
-    await run(WARM_UP_MS);
+    await run(this.#warmUpMs);
     const [receivedBefore, cpuBefore] = [await this.#calleeSide.do<number>("received"), cpu()];
     const { packets, seconds } = await run(packetsPerSecond === null ? this.#options.windowMs : this.#pacedMs);
     const received = await this.#calleeSide.do<number>("received") - receivedBefore;
@@ -188,7 +192,14 @@ class Bench implements AsyncDisposable {
 
   async withRelay(kernel: "on" | "off", packetsPerSecond: number | null): Promise<Run> {
     const { calls, cores: { subjectPrefix: relayPrefix } } = this.#options;
-    const settings = { relay_ip: RELAY_4, kernel, workers: 1, log_level: "WARNING", port_range: "40000:50000" };
+    const settings = {
+      relay_ip: RELAY_4,
+      kernel,
+      workers: 1,
+      log_level: "WARNING",
+      port_range: "40000:50000",
+      one_way_after: 0, // only the callers speak
+    };
     await using service = await KernelRelay.start(this.#lab, settings, { relayPrefix });
     const { callers, callees } = this.#parties;
     const [toCallers, toCallees]: [Address[], Address[]] = [[], []];

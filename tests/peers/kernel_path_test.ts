@@ -28,6 +28,12 @@ function start(relay: Agent, more: object = {}): Promise<string | null> {
   return relay.do("start", { ...PORT_RANGE, addresses: [RELAY_4, RELAY_6], dscp: undefined, ...more });
 }
 
+interface CallOptions {
+  readonly ipv6?: boolean;
+  readonly dscp?: number;
+  readonly maxLines?: number;
+}
+
 /** A relay with a pair of sockets and a phone on each side, whose flows the kernel carries. */
 class Call implements AsyncDisposable {
   readonly relay: Agent;
@@ -43,9 +49,9 @@ class Call implements AsyncDisposable {
     this.relayAddress = ipv6 ? RELAY_6 : RELAY_4;
   }
 
-  static async start(lab: KernelLab, { ipv6 = false, dscp }: { ipv6?: boolean; dscp?: number } = {}): Promise<Call> {
+  static async start(lab: KernelLab, { ipv6 = false, ...more }: CallOptions = {}): Promise<Call> {
     const call = new Call(lab, ipv6);
-    assertEquals(await start(call.relay, { dscp }), null);
+    assertEquals(await start(call.relay, more), null);
     for (const port of [LOCAL_PORT, FROM_PORT]) await call.relay.do("bind", { hostname: call.relayAddress, port });
     await call.caller.open(ipv6 ? CALLER_6 : CALLER_4, CALLER_PORT);
     await call.callee.open(ipv6 ? CALLEE_6 : CALLEE_4, CALLEE_PORT);
@@ -225,6 +231,22 @@ kernelTest("when nft is killed packets reach the sockets at once, and the path c
   await call.send("caller", 30);
   await call.counted(30, 0);
 });
+
+kernelTest(
+  "nft that was told much makes way for another one: every packet is counted or reaches the socket",
+  async (lab) => {
+    await using call = await Call.start(lab, { maxLines: 40 });
+    const [before] = await lab.pids("nft");
+    await call.send("caller", 1000);
+    const { left, caller } = await call.left();
+    await until("all packets", async () => caller.packets + (await call.seen())[0] === 1000);
+    assertEquals(left, "asked");
+    await until("another nft with a table of its own", async () => {
+      const [after, ...others] = await lab.pids("nft");
+      return after !== undefined && after !== before && others.length === 0 && await tables(lab) === 1;
+    });
+  },
+);
 
 kernelTest("nft that hangs is ended, and packets reach the sockets", async (lab) => {
   await using call = await Call.start(lab);

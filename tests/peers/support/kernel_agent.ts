@@ -36,8 +36,11 @@ function plus(a: Counts, b: Counts): Counts {
 }
 
 await serve({
-  async start(options: TableOptions) {
-    service = new KernelService({ ...options, maxPollMs: 4000 }, logger, { changed() {}, read() {} });
+  async start(options: TableOptions & { maxLines?: number }) {
+    service = new KernelService({ maxLines: Infinity, ...options, maxPollMs: 4000 }, logger, {
+      changed() {},
+      read() {},
+    });
     return await service.start();
   },
   /** Binds a socket of the relay, which counts what comes to it. */
