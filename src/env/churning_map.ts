@@ -7,6 +7,10 @@
  * collection. This map moves into a new one from time to time, to which no old table points: in a relay with 20 calls at
  * a time, 12,000 a second, a collection of young objects takes 0.2 ms instead of 10 in the main isolate, and a cycle of
  * offer, answer and removal 70 us of CPU time instead of 90, dispatchers' connections apart (Deno 2.9.6).
+ *
+ * It does not pay where entries stay until they are old anyway: with it for the proxy's transactions, which live for up to
+ * 32 s, and for its dialogs, a call took 680 us of CPU time instead of 640 at 500 calls a second, and 480 instead of 450 at
+ * 1,000 (bench proxy without relays, means of two runs in turns, Deno 2.9.6).
  * @module
  */
 
