@@ -10,7 +10,7 @@ import { KernelService } from "./kernel_service.ts";
 /** Who is silent is noticed by counters that are read at least so often. The default traffic_sampling_period is twice that. */
 const MAX_POLL_MS = 7500;
 
-/** Its lines cost nft 0.3 ms each on average then; in 4 hours with 1,000 calls that stay, in half an hour if 5 begin every
+/** A line costs nft 0.3 ms on average until then: 4 hours with 1,000 calls that stay, half an hour if 5 begin every
  * second. */
 const MAX_LINES = 100_000;
 

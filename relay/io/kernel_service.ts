@@ -1,40 +1,30 @@
 /**
- * The kernel path as a service: starts nft, proves that packets take the path, carries what it is given, and starts
- * again after a while when something fails. Without it everything goes on in userspace.
+ * The kernel path as a service: has nft started, and proved that packets take the path, carries what it is given, and
+ * starts again after a while when something fails. Without it everything goes on in userspace.
+ *
+ * nft keeps each line that it was told, and looks through all of them at each new one (6.5 ns a line; nft 1.0.6 with
+ * libedit). So it gets a successor before that is much: what begins from then on goes to the new one, what the old one
+ * carries stays with it, and it ends with the last of that.
  * @module
  */
-import type { Logger } from "../../src/env/log.ts";
-import { markCounters, NftAnswerError } from "../kernel/answers.ts";
 import type { KernelSummary } from "../../src/control/statistics.ts";
+import type { Logger } from "../../src/env/log.ts";
+import { NftAnswerError } from "../kernel/answers.ts";
 import type { FlowPair } from "../kernel/flow.ts";
 import type { KernelPair, KernelPairOwner } from "../kernel/gate.ts";
-import { KernelPath, type LeaveReason, type Step } from "../kernel/kernel_path.ts";
-import { MAX_INSTANCES } from "../kernel/slots.ts";
-import { KernelTable, type TableOptions } from "../kernel/table.ts";
-import { testPath } from "./kernel_selftest.ts";
-import { Nft, NftError, NftGoneError } from "./nft.ts";
+import type { LeaveReason } from "../kernel/kernel_path.ts";
+import { KernelLife, type LifeOptions, type LifeOutputs } from "./kernel_life.ts";
+import { NftError, NftGoneError } from "./nft.ts";
 
-const DRAIN_POLL_MS = 20;
-/** How long pairs may take to leave when the path ends. */
-const DRAIN_MS = 3000;
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 300_000;
-const RENEW_MS = 100;
 /** Interfaces may get other addresses. */
 const ADDRESSES_MS = 10_000;
+/** When nft was told so many times as much as one that gets a successor, what it still carries has to leave. */
+const MAX_AGE = 2;
 
-/** One life of nft: its table, and the pairs in it. */
-interface Life {
-  readonly nft: Nft;
-  readonly table: KernelTable;
-  /** `undefined` where only the table's other rules are of use. */
-  readonly path: KernelPath | undefined;
-}
-
-export interface KernelServiceOptions extends TableOptions {
-  /** Counters are read so often at least. */
-  readonly maxPollMs: number;
-  /** When nft was told so many lines, another one takes its place. */
+export interface KernelServiceOptions extends LifeOptions {
+  /** When nft was told so many lines, it gets a successor. */
   readonly maxLines: number;
 }
 
@@ -49,29 +39,43 @@ export class KernelService implements AsyncDisposable {
   readonly #options: KernelServiceOptions;
   readonly #log: Logger;
   readonly #outputs: KernelServiceOutputs;
+  readonly #lifeOutputs: LifeOutputs;
   readonly #owners = new Map<number, KernelPairOwner>();
   readonly #left: Record<LeaveReason, number>;
-  #life: Life | undefined = undefined;
+  /** Where pairs enter. */
+  #life: KernelLife | undefined = undefined;
+  /** Those that have a successor, and still carry some. */
+  readonly #aging = new Set<KernelLife>();
+  #renewing = false;
+  #renewAtLines: number;
   #off = "not started";
   #nextId = 0;
   #ownAddresses: ReadonlySet<string> = new Set();
   #addressesAtMs = -Infinity;
   #retryMs = FIRST_RETRY_MS;
   #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #timerAtMs = Infinity;
   #closed = false;
 
   constructor(options: KernelServiceOptions, log: Logger, outputs: KernelServiceOutputs) {
     this.#options = options;
     this.#log = log;
     this.#outputs = outputs;
+    this.#renewAtLines = options.maxLines;
     this.#left = { asked: 0, "not taken": 0, eaten: 0, "partly eaten": 0, refused: 0, lost: 0 };
+    this.#lifeOutputs = {
+      entered: (id) => this.#owners.get(id)?.entered(performance.now()),
+      counted: (id, caller, callee) => this.#owners.get(id)?.counted(caller, callee, performance.now()),
+      read: () => outputs.read(),
+      left: (life, id, why) => this.#pairLeft(life, id, why),
+      told: (life) => this.#lifeTold(life),
+      failing: (life, reason) => this.#fail(life, reason),
+      ended: (life, reason) => this.#ended(life, reason),
+    };
   }
 
   /** Whether pairs may enter. */
   get on(): boolean {
-    return this.#life?.path !== undefined;
+    return this.#life !== undefined && this.#life.failure === undefined;
   }
 
   /** For the relay's summary. */
@@ -85,105 +89,36 @@ export class KernelService implements AsyncDisposable {
   async start(): Promise<string | undefined> {
     const loopback = this.#options.addresses.find((address) => address.startsWith("127.") || address === "::1");
     if (loopback !== undefined) return this.#off = `relay_ip ${loopback} is only for this host`;
+    const life = await this.#begin();
+    if (typeof life === "string") return this.#off = life;
+    if (life.failure !== undefined) this.#off = life.failure;
+    if (this.#closed || (life.failure !== undefined && this.#options.dscp === undefined)) {
+      await life.close();
+      return this.#off;
+    }
+    this.#life = life;
+    if (life.failure !== undefined) return this.#off;
+    this.#log.info(`the kernel carries media: nftables, table ${life.tableName}`);
+    this.#opened();
+    return undefined;
+  }
+
+  #opened(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#renewAtLines = this.#options.maxLines;
+    this.#outputs.changed(true);
+  }
+
+  /** Another life, or why there is none. */
+  async #begin(): Promise<KernelLife | string> {
     try {
-      await this.#begin();
-      return this.on ? undefined : this.#off;
+      return await KernelLife.start(this.#options, this.#lifeOutputs, this.#log);
     } catch (error) {
       const foreseen = error instanceof NftError || error instanceof NftGoneError || error instanceof NftAnswerError;
       if (!foreseen) throw error;
-      return this.#off = error.message;
+      return error.message;
     }
-  }
-
-  async #begin(): Promise<void> {
-    const nft = await Nft.start(this.#log);
-    try {
-      const table = await this.#createTable(nft);
-      const failure = await testPath(nft, table, this.#options);
-      if (failure !== undefined) this.#off = failure;
-      if (failure !== undefined && this.#options.dscp === undefined) return await nft.close();
-      const path = failure === undefined ? this.#createPath(nft, table) : undefined;
-      const life = this.#life = { nft, table, path };
-      nft.ended.then((reason) => this.#ended(life, reason));
-      if (path === undefined) return;
-      this.#wake(path);
-      this.#log.info(`the kernel carries media: nftables, table ${table.name}`);
-      this.#outputs.changed(true);
-    } catch (error) {
-      await nft.close();
-      throw error;
-    }
-  }
-
-  /** Several relays of one host look for a number each; the kernel knows which are taken. */
-  async #createTable(nft: Nft): Promise<KernelTable> {
-    const first = crypto.getRandomValues(new Uint8Array(1))[0]!;
-    for (let attempt = 0;; attempt++) {
-      const table = new KernelTable((first + attempt) % MAX_INSTANCES, this.#options);
-      try {
-        await nft.execute(table.create());
-        return table;
-      } catch (error) {
-        const taken = error instanceof NftError && /File exists/.test(error.message);
-        if (!taken || attempt === MAX_INSTANCES - 1) throw error;
-      }
-    }
-  }
-
-  #createPath(nft: Nft, table: KernelTable): KernelPath {
-    // After nft's end `gone` has told everybody; an answer that never comes says nothing new.
-    const unlessGone = (error: Error, tell: (message: string) => void) => {
-      if (!(error instanceof NftGoneError)) tell(error.message);
-    };
-    const path: KernelPath = new KernelPath(table, this.#options.maxPollMs, {
-      execute: (commands, step: Step) => {
-        nft.execute(commands).then(
-          () => {
-            path.executed(step, performance.now());
-            this.#wake(path);
-          },
-          (error) => unlessGone(error, (message) => path.failed(step, message)),
-        );
-      },
-      list: (readings) => {
-        const commands = readings.flatMap(({ group, both }) =>
-          both ? [table.listTaken(group), table.listGiven(group)] : [table.listTaken(group)]
-        );
-        nft.list(commands).then((answers) => {
-          const counters = answers.values().map(markCounters);
-          for (const { group, both } of readings) {
-            const taken = counters.next().value!;
-            path.listed(group, taken, both ? counters.next().value : undefined, performance.now());
-          }
-          if (nft.lines >= this.#options.maxLines) this.#renew();
-          this.#wake(path);
-        }).catch((error) => unlessGone(error, (message) => path.failedToList(message)));
-      },
-      entered: (id) => this.#owners.get(id)?.entered(performance.now()),
-      counted: (id, caller, callee) => this.#owners.get(id)?.counted(caller, callee, performance.now()),
-      read: () => this.#outputs.read(),
-      left: (id, why) => {
-        const owner = this.#owners.get(id);
-        this.#owners.delete(id);
-        this.#left[why]++;
-        owner?.left(why, performance.now());
-      },
-      failing: (reason) => this.#fail(reason),
-    });
-    return path;
-  }
-
-  /** Sees to it that the path is called when it has something to do. */
-  #wake(path: KernelPath): void {
-    const { nextDeadlineMs } = path;
-    if (nextDeadlineMs >= this.#timerAtMs) return;
-    clearTimeout(this.#timer);
-    this.#timerAtMs = nextDeadlineMs;
-    this.#timer = setTimeout(() => {
-      this.#timerAtMs = Infinity;
-      path.handleTimeout(performance.now());
-      this.#wake(path);
-    }, Math.max(0, nextDeadlineMs - performance.now()));
   }
 
   /**
@@ -191,15 +126,15 @@ export class KernelService implements AsyncDisposable {
    * this host, where packets that the kernel rewrites are not forwarded but delivered.
    */
   enter(flows: FlowPair, owner: KernelPairOwner): KernelPair | undefined {
-    const path = this.#life?.path;
-    if (path === undefined || flows.some(({ source }) => this.#isOurs(source.address))) return undefined;
+    const life = this.#life;
+    if (life === undefined || !this.on || flows.some(({ source }) => this.#isOurs(source.address))) return undefined;
     const id = this.#nextId++;
     this.#owners.set(id, owner);
-    if (!path.enter(id, flows)) {
+    if (!life.enter(id, flows)) {
       this.#owners.delete(id);
       return undefined;
     }
-    return { leave: (why) => path.leave(id, why, performance.now()) };
+    return { leave: (why) => life.leave(id, why) };
   }
 
   #isOurs(address: string): boolean {
@@ -211,35 +146,55 @@ export class KernelService implements AsyncDisposable {
     return this.#ownAddresses.has(address) || address.startsWith("127.");
   }
 
+  #pairLeft(life: KernelLife, id: number, why: LeaveReason): void {
+    const owner = this.#owners.get(id);
+    this.#owners.delete(id);
+    this.#left[why]++;
+    owner?.left(why, performance.now());
+    if (life.size === 0 && this.#aging.delete(life)) life.close();
+  }
+
+  #lifeTold(life: KernelLife): void {
+    if (life === this.#life && life.lines >= this.#renewAtLines) this.#renew(life);
+    // What it carries goes back to userspace in order, and from there to the next one.
+    if (life.lines >= MAX_AGE * this.#options.maxLines && this.#aging.delete(life)) life.close();
+  }
+
+  async #renew(old: KernelLife): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    const life = await this.#begin();
+    this.#renewing = false;
+    if (this.#closed || typeof life === "string" || life.failure !== undefined) {
+      this.#renewAtLines = old.lines + this.#options.maxLines / 4;
+      this.#log.warning(`nft has no successor yet: ${typeof life === "string" ? life : life.failure}`);
+      if (typeof life !== "string") await life.close();
+      return;
+    }
+    this.#log.info(`nft was told much, calls go to another one from now on: table ${life.tableName}`);
+    const ended = this.#life !== old; // meanwhile, by itself
+    this.#life = life;
+    this.#opened();
+    if (old.size > 0) this.#aging.add(old);
+    else if (!ended) await old.close();
+  }
+
   /** The path is of no use: what it carries goes back to userspace, in order. */
-  #fail(reason: string): void {
-    if (!this.on) return;
+  async #fail(life: KernelLife, reason: string): Promise<void> {
+    if (this.#aging.delete(life)) return await life.close();
+    if (this.#life !== life) return;
     this.#log.warning(`the kernel path is off, media goes on in userspace: ${reason}`);
-    this.#stop(reason, MAX_RETRY_MS);
-  }
-
-  /** What nft carries goes to userspace in order, and from there to the next one. */
-  #renew(): void {
-    if (!this.on) return;
-    this.#log.info("nft was told so much that another one takes its place");
-    this.#stop("nft is being replaced", RENEW_MS);
-  }
-
-  async #stop(reason: string, retryMs: number): Promise<void> {
-    const life = this.#life!;
     this.#life = undefined;
     this.#off = reason;
     this.#outputs.changed(false);
-    this.#retryMs = retryMs;
-    await this.#end(life);
+    this.#retryMs = MAX_RETRY_MS;
+    await life.close();
     this.#retryLater();
   }
 
   /** nft has ended; nobody asked it to, or it was on purpose. */
-  #ended(life: Life, reason: string): void {
-    clearTimeout(this.#timer);
-    this.#timerAtMs = Infinity;
-    life.path?.gone();
+  #ended(life: KernelLife, reason: string): void {
+    if (this.#aging.delete(life)) this.#log.warning(`${reason}; what it carried goes on in userspace`);
     if (this.#life !== life) return;
     this.#life = undefined;
     this.#off = reason;
@@ -252,28 +207,18 @@ export class KernelService implements AsyncDisposable {
     if (this.#closed) return;
     this.#retryTimer = setTimeout(async () => {
       this.#retryMs = Math.min(2 * this.#retryMs, MAX_RETRY_MS);
-      const failure = await this.start();
-      if (failure === undefined) this.#retryMs = FIRST_RETRY_MS;
-      else if (this.#life === undefined) this.#retryLater();
+      if (await this.start() !== undefined && this.#life === undefined) this.#retryLater();
     }, this.#retryMs);
   }
 
-  async #end({ nft, path }: Life): Promise<void> {
-    path?.leaveAll(performance.now());
-    const giveUpAtMs = performance.now() + DRAIN_MS;
-    while (path !== undefined && path.size > 0 && performance.now() < giveUpAtMs) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
-    await nft.close();
-  }
-
-  /** Takes everything out, and the table with it. */
+  /** Takes everything out, and the tables with it. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retryTimer);
-    const life = this.#life;
+    const lives = [...this.#aging, ...this.#life === undefined ? [] : [this.#life]];
     this.#life = undefined;
-    if (life !== undefined) await this.#end(life);
+    this.#aging.clear();
+    await Promise.all(lives.map((life) => life.close()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -233,20 +233,47 @@ kernelTest("when nft is killed packets reach the sockets at once, and the path c
 });
 
 kernelTest(
-  "nft that was told much makes way for another one: every packet is counted or reaches the socket",
+  "nft that was told much gets a successor for new calls, and keeps what it carries until that ends",
   async (lab) => {
     await using call = await Call.start(lab, { maxLines: 40 });
-    const [before] = await lab.pids("nft");
-    await call.send("caller", 1000);
-    const { left, caller } = await call.left();
-    await until("all packets", async () => caller.packets + (await call.seen())[0] === 1000);
-    assertEquals(left, "asked");
-    await until("another nft with a table of its own", async () => {
-      const [after, ...others] = await lab.pids("nft");
-      return after !== undefined && after !== before && others.length === 0 && await tables(lab) === 1;
+    const [old] = await lab.pids("nft");
+    let sent = 0;
+    await until("a second nft", async () => {
+      await call.send("caller", 100);
+      sent += 100;
+      return (await lab.pids("nft")).length === 2;
     });
+    await call.send("caller", 500);
+    await call.counted(sent + 500, 0);
+    assertEquals(await call.seen(), [0, 0], "packets that the kernel did not take");
+    await call.relay.do("leave", { id: call.id });
+    assertEquals((await call.left()).left, "asked");
+    await until("the old nft to end", async () => {
+      const pids = await lab.pids("nft");
+      return pids.length === 1 && pids[0] !== old && await tables(lab) === 1;
+    });
+    await call.enter();
+    await call.send("caller", 100);
+    await call.counted(100, 0);
+    assertEquals(await call.seen(), [0, 0], "packets that the kernel did not take");
   },
 );
+
+kernelTest("nft that has a successor and is killed loses only what it carries", async (lab) => {
+  await using call = await Call.start(lab, { maxLines: 40 });
+  const [old] = await lab.pids("nft");
+  await until(
+    "a successor",
+    async () => (await call.relay.do<string[]>("log")).some((it) => it.includes("another one")),
+  );
+  Deno.kill(old!, "SIGKILL");
+  assertEquals((await call.left()).left, "lost");
+  assertEquals((await call.relay.do<KernelSummary>("summary")).status, "on");
+  await call.enter();
+  await call.send("caller", 30);
+  await call.counted(30, 0);
+  assertEquals(await tables(lab), 1);
+});
 
 kernelTest("nft that hangs is ended, and packets reach the sockets", async (lab) => {
   await using call = await Call.start(lab);
