@@ -98,7 +98,7 @@ interface Group {
 
 /** Several packets of 20 ms. */
 const TRIAL_MS = 80;
-const POLL_MS = 1000;
+const POLL_MS = 2000;
 /** Reading takes one part in so many of the time, the relay's own work included. */
 const POLL_SHARE = 400;
 /** Listed at once: 5 ms of nft's time, if the groups are full. */

@@ -88,7 +88,7 @@ Deno.test("KernelPath tells what each party sent, as payload, since the last tim
   assertEquals(kernel.counted, [[7, counts(4), counts(0)]]);
   kernel.sent(0, 54);
   kernel.sent(1, 3);
-  kernel.advance(1000);
+  kernel.advance(2000);
   assertEquals(kernel.counted.slice(1), [[7, counts(50), counts(3)]]);
   kernel.advance(3000);
   assertEquals(kernel.counted.length, 2, "counted though nothing was sent");
@@ -173,7 +173,7 @@ Deno.test("KernelPath takes out a pair that loses some packets later, which says
   for (let id = 0; id < 10; id++) kernel.sent(2 * id, 100);
   kernel.advance(100);
   for (let id = 0; id < 10; id++) kernel.sent(2 * id, 200, 5);
-  kernel.advance(1000);
+  kernel.advance(2000);
   assertEquals(kernel.left.map(([, why]) => why), Array(10).fill("partly eaten"));
   assertEquals(kernel.failures, []);
 });
@@ -243,7 +243,7 @@ Deno.test("KernelPath spends a 400th of the time with reading at most, and reads
     const kernel = new FakeKernel();
     for (let id = 0; id < 64; id++) kernel.path.enter(id, pairOf(id)); // two groups
     kernel.work();
-    kernel.advance(1000);
+    kernel.advance(2000);
     kernel.listMs = listMs;
     const { listed } = kernel.path;
     let count = 0;
@@ -254,7 +254,7 @@ Deno.test("KernelPath spends a 400th of the time with reading at most, and reads
     kernel.advance(ms);
     return count / 2;
   };
-  assertEquals(readings(1, 60_000), 60);
+  assertEquals(readings(1, 60_000), 30);
   assertEquals(readings(12, 60_000), 7);
   assertEquals(readings(1000, 60_000), 4);
 });
@@ -263,11 +263,11 @@ Deno.test("KernelPath reads many groups some at once, what was given of each in 
   const kernel = new FakeKernel();
   for (let id = 0; id < 10 * 32; id++) kernel.path.enter(id, pairOf(id));
   kernel.work();
-  kernel.advance(1000);
+  kernel.advance(2000);
   const [turns, reads] = [3, kernel.reads];
   const both: number[] = [];
   for (let turn = 0; turn < turns; turn++) {
-    kernel.nowMs += 1000;
+    kernel.nowMs += 2000;
     kernel.path.handleTimeout(kernel.nowMs);
     for (const asked of [8, 2]) {
       const readings = kernel.queue.splice(0) as Reading[];
