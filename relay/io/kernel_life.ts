@@ -1,5 +1,6 @@
 /** One life of nft: its table, and the pairs in it, which it carries until the end of either. @module */
 import type { Logger } from "../../src/env/log.ts";
+import { DeadlineDriver } from "../../src/io/deadline_driver.ts";
 import { markCounters } from "../kernel/answers.ts";
 import type { Counts, FlowPair } from "../kernel/flow.ts";
 import type { OwnersReason } from "../kernel/gate.ts";
@@ -40,8 +41,7 @@ export class KernelLife {
   readonly #table: KernelTable;
   readonly #path: KernelPath;
   readonly #outputs: LifeOutputs;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #timerAtMs = Infinity;
+  readonly #driver = new DeadlineDriver();
 
   private constructor(
     nft: Nft,
@@ -64,9 +64,15 @@ export class KernelLife {
       left: (id, why) => outputs.left(this, id, why),
       failing: (reason) => outputs.failing(this, reason),
     });
+    const path = this.#path;
+    this.#driver.add({
+      get nextDeadlineMs() {
+        return path.nextDeadlineMs;
+      },
+      handleTimeouts: (nowMs) => path.handleTimeout(nowMs),
+    });
     nft.ended.then((reason) => {
-      clearTimeout(this.#timer);
-      this.#timerAtMs = -Infinity; // nothing wakes it any more
+      this.#driver.close();
       outputs.ended(this, reason);
       this.#path.gone();
     });
@@ -111,7 +117,7 @@ export class KernelLife {
     this.#nft.execute(commands).then(
       () => {
         this.#path.executed(step, performance.now());
-        this.#wake();
+        this.#driver.rearm();
       },
       (error) => this.#unlessGone(error, (message) => this.#path.failed(step, message)),
     );
@@ -129,26 +135,13 @@ export class KernelLife {
         this.#path.listed(group, taken, both ? counters.next().value : undefined, performance.now());
       }
       this.#outputs.told(this);
-      this.#wake();
+      this.#driver.rearm();
     }).catch((error) => this.#unlessGone(error, (message) => this.#path.failedToList(message)));
   }
 
   /** After nft's end everybody has been told; an answer that never comes says nothing new. */
   #unlessGone(error: Error, tell: (message: string) => void): void {
     if (!(error instanceof NftGoneError)) tell(error.message);
-  }
-
-  /** Sees to it that the path is called when it has something to do. */
-  #wake(): void {
-    const { nextDeadlineMs } = this.#path;
-    if (nextDeadlineMs >= this.#timerAtMs) return;
-    clearTimeout(this.#timer);
-    this.#timerAtMs = nextDeadlineMs;
-    this.#timer = setTimeout(() => {
-      this.#timerAtMs = Infinity;
-      this.#path.handleTimeout(performance.now());
-      this.#wake();
-    }, Math.max(0, nextDeadlineMs - performance.now()));
   }
 
   /** Takes all pairs out, in order, and the table with nft. */

@@ -9,6 +9,7 @@
 import { HeaderLines } from "../../src/control/headers.ts";
 import { LOG_LEVELS, type LogFields, type Logger, type LogLevel, type LogMessage } from "../../src/env/log.ts";
 import { systemClock } from "../../src/io/clock.ts";
+import { DeadlineDriver } from "../../src/io/deadline_driver.ts";
 import { VERSION } from "../../src/version.ts";
 import { Interfaces } from "../interfaces.ts";
 import { type KernelReply, RemoteGate } from "../kernel/gate.ts";
@@ -101,8 +102,7 @@ class RelayWorker {
   #usedBelow = 0;
   #beatAtMs = -Infinity;
   #lookedAtMs = -Infinity;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #timerAtMs = Infinity;
+  readonly #driver = new DeadlineDriver();
 
   constructor({ config, addresses, firstPort, endPort, maxPairs, restingBelow }: WorkerSettings) {
     const { portRange, portRestTimeMs: restMs } = config;
@@ -144,7 +144,32 @@ class RelayWorker {
     );
     const { trafficSamplingPeriodMs: samplingMs } = config;
     this.#sampling = samplingMs > 0 ? setInterval(() => this.relay.sampleTraffic(), samplingMs) : undefined;
-    this.#wake();
+    this.#addDeadlines();
+  }
+
+  /** When sessions are to be looked at, and when the main isolate is to hear of this one. */
+  #addDeadlines(): void {
+    const nextLookMs = () => Math.max(this.relay.nextDeadlineMs, this.#lookedAtMs + LOOK_MS);
+    this.#driver.add({
+      get nextDeadlineMs() {
+        return nextLookMs();
+      },
+      handleTimeouts: (nowMs) => {
+        this.#lookedAtMs = nowMs;
+        this.relay.handleTimeout();
+      },
+    });
+    const nextBeatMs = () => this.#beatAtMs;
+    this.#driver.add({
+      get nextDeadlineMs() {
+        return nextBeatMs();
+      },
+      handleTimeouts: (nowMs) => {
+        // On the full second, as when calls that the kernel carries are looked at.
+        this.#beatAtMs = (Math.floor(nowMs / BEAT_MS) + 1) * BEAT_MS;
+        this.#beat();
+      },
+    });
   }
 
   execute(command: WorkerCommand): void {
@@ -170,7 +195,7 @@ class RelayWorker {
     this.#gate.received(reply, systemClock.nowMs());
     if (reply.type !== "left") return;
     this.#executeReady(() => false);
-    this.#wake();
+    this.#driver.rearm();
     if (this.#closing && this.relay.isReadyToClose()) this.#closeNow();
   }
 
@@ -183,28 +208,7 @@ class RelayWorker {
     }
     if (this.#nowUsedBelow() !== this.#usedBelow) this.#beat(); // who takes this worker's place must know
     post({ kind: "answer", id, answer });
-    this.#wake();
-  }
-
-  /** Sees to it that the relay is called when it has something to do, and that the main isolate hears of this one. */
-  #wake(): void {
-    const atMs = Math.min(this.#beatAtMs, Math.max(this.relay.nextDeadlineMs, this.#lookedAtMs + LOOK_MS));
-    if (atMs >= this.#timerAtMs) return;
-    clearTimeout(this.#timer);
-    this.#timerAtMs = atMs;
-    this.#timer = setTimeout(() => this.#handleTimeout(), Math.max(0, Math.ceil(atMs - systemClock.nowMs())));
-  }
-
-  #handleTimeout(): void {
-    this.#timerAtMs = Infinity;
-    const nowMs = this.#lookedAtMs = systemClock.nowMs();
-    this.relay.handleTimeout();
-    if (nowMs >= this.#beatAtMs) {
-      // On the full second, as when calls that the kernel carries are looked at.
-      this.#beatAtMs = (Math.floor(nowMs / BEAT_MS) + 1) * BEAT_MS;
-      this.#beat();
-    }
-    this.#wake();
+    this.#driver.rearm();
   }
 
   #beat(): void {
@@ -230,8 +234,7 @@ class RelayWorker {
   close(): void {
     this.#closing = true;
     clearInterval(this.#sampling);
-    clearTimeout(this.#timer);
-    this.#timerAtMs = -Infinity; // nothing wakes it any more
+    this.#driver.close();
     if (this.relay.isReadyToClose()) return this.#closeNow();
     setTimeout(() => this.#closeNow(), KERNEL_CLOSE_DEADLINE_MS);
   }

@@ -121,15 +121,6 @@ export class KernelPath {
   readonly #pairs = new Map<number, Pair>();
   readonly #groups = new Map<number, Group>();
   readonly #troublesAtMs: number[] = [];
-  /** Why pairs have left, since the start. */
-  readonly leftFor: Record<LeaveReason, number> = {
-    asked: 0,
-    "not taken": 0,
-    eaten: 0,
-    "partly eaten": 0,
-    refused: 0,
-    lost: 0,
-  };
   /** In the order in which their trials end. */
   #trials: { readonly pair: Pair; readonly endsAtMs: number }[] = [];
   #gone = false;
@@ -339,7 +330,6 @@ export class KernelPath {
     this.#pairs.delete(pair.id);
     this.#groups.get(groupOf(pair.slot))!.pairs.delete(pair);
     this.#pool(pair.flows).give(pair.slot);
-    this.leftFor[why]++;
     this.#outputs.left(pair.id, why);
   }
 

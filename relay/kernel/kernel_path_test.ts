@@ -163,7 +163,6 @@ Deno.test("KernelPath takes out what the kernel takes but does not send on, and 
   kernel.sent(0, 3, 3);
   kernel.advance(100);
   assertEquals(kernel.left, [[7, "eaten"]]);
-  assertEquals(kernel.path.leftFor.eaten, 1);
 });
 
 Deno.test("KernelPath takes out a pair that loses some packets later, which says nothing of the path", () => {

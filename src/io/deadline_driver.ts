@@ -50,10 +50,12 @@ export class DeadlineDriver {
   readonly #fire = (): void => {
     this.#armedAtMs = -Infinity;
     const nowMs = this.#clock.nowMs();
-    for (const source of this.#sources) if (source.nextDeadlineMs <= nowMs) source.handleTimeouts(nowMs);
-    if (this.#timer === undefined) return; // closed meanwhile
-    this.#armedAtMs = Infinity;
-    this.rearm();
+    try {
+      for (const source of this.#sources) if (source.nextDeadlineMs <= nowMs) source.handleTimeouts(nowMs);
+    } finally { // a fault of one source must not put the others to sleep for ever
+      if (this.#timer !== undefined) this.#armedAtMs = Infinity; // not closed meanwhile
+      this.rearm();
+    }
   };
 
   /** Wakes nobody any more. Twice is harmless. */

@@ -1,4 +1,4 @@
-import { assertEquals } from "../deps/assert.ts";
+import { assertEquals, assertRejects } from "../deps/assert.ts";
 import { FakeTime } from "../../tests/support/fake_time.ts";
 import { DeadlineDriver, type DeadlineSource } from "./deadline_driver.ts";
 
@@ -113,4 +113,21 @@ Deno.test("DeadlineDriver.close() stops it from within a source", async () => {
   driver.close();
   await time.advance(1000);
   assertEquals(source.handledAtMs, [100]);
+});
+
+Deno.test("DeadlineDriver goes on after a source has failed", async () => {
+  using time = new FakeTime();
+  const driver = new DeadlineDriver();
+  const failing = new Source(() => {
+    throw new Error("a fault");
+  });
+  const other = new Source();
+  driver.add(failing);
+  driver.add(other);
+  failing.nextDeadlineMs = 100;
+  other.nextDeadlineMs = 200;
+  driver.rearm();
+  await assertRejects(() => time.advance(150), Error, "a fault"); // as the timer throws it
+  await time.advance(150);
+  assertEquals(other.handledAtMs, [200]);
 });
